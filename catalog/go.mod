@@ -1,0 +1,11 @@
+module github.com/sando-dev/sando/catalog
+
+go 1.26.0
+
+require (
+	github.com/sando-dev/sando/gen v0.0.0
+)
+
+replace (
+	github.com/sando-dev/sando/gen => ../gen
+)

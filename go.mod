@@ -1,0 +1,27 @@
+module github.com/sando-dev/sando
+
+go 1.26.0
+
+require (
+	github.com/sando-dev/sando/gen v0.0.0
+	github.com/sando-dev/sando/kit v0.0.0
+	github.com/sando-dev/sando/access v0.0.0
+	github.com/sando-dev/sando/catalog v0.0.0
+	github.com/sando-dev/sando/emulator v0.0.0
+	github.com/sando-dev/sando/services/auth v0.0.0
+	github.com/sando-dev/sando/services/proxy v0.0.0
+	github.com/sando-dev/sando/services/unified v0.0.0
+	github.com/sando-dev/sando/services/mcp v0.0.0
+)
+
+replace (
+	github.com/sando-dev/sando/gen => ./gen
+	github.com/sando-dev/sando/kit => ./kit
+	github.com/sando-dev/sando/access => ./access
+	github.com/sando-dev/sando/catalog => ./catalog
+	github.com/sando-dev/sando/emulator => ./emulator
+	github.com/sando-dev/sando/services/auth => ./services/auth
+	github.com/sando-dev/sando/services/proxy => ./services/proxy
+	github.com/sando-dev/sando/services/unified => ./services/unified
+	github.com/sando-dev/sando/services/mcp => ./services/mcp
+)
