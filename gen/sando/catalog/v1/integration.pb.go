@@ -35,7 +35,7 @@ type Integration struct {
 	BaseUrl string `protobuf:"bytes,4,opt,name=base_url,json=baseUrl,proto3" json:"base_url,omitempty"`
 	// Headers sent on every call, e.g. X-API-Version.
 	Headers map[string]string `protobuf:"bytes,5,rep,name=headers,proto3" json:"headers,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	// Hosts that downloads may be redirected to (without the credential).
+	// Hosts that downloads may be redirected to (without the credential). A `*` label stands for exactly one label, e.g. `*.s3.*.amazonaws.com`.
 	DownloadHosts []string `protobuf:"bytes,6,rep,name=download_hosts,json=downloadHosts,proto3" json:"download_hosts,omitempty"`
 	// How accounts authenticate; the first is the default.
 	AuthenticationMethods []*AuthenticationMethod `protobuf:"bytes,7,rep,name=authentication_methods,json=authenticationMethods,proto3" json:"authentication_methods,omitempty"`
@@ -45,8 +45,10 @@ type Integration struct {
 	ErrorFormat *ErrorFormat `protobuf:"bytes,9,opt,name=error_format,json=errorFormat,proto3" json:"error_format,omitempty"`
 	// Fewest seconds to wait after a 429 that says nothing.
 	DefaultRetryAfterSeconds int32 `protobuf:"varint,10,opt,name=default_retry_after_seconds,json=defaultRetryAfterSeconds,proto3" json:"default_retry_after_seconds,omitempty"`
-	unknownFields            protoimpl.UnknownFields
-	sizeCache                protoimpl.SizeCache
+	// The resource files, in the order in which their tools are listed; each needs `<integration>/<resource>.yaml`.
+	Resources     []string `protobuf:"bytes,11,rep,name=resources,proto3" json:"resources,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Integration) Reset() {
@@ -147,6 +149,13 @@ func (x *Integration) GetDefaultRetryAfterSeconds() int32 {
 		return x.DefaultRetryAfterSeconds
 	}
 	return 0
+}
+
+func (x *Integration) GetResources() []string {
+	if x != nil {
+		return x.Resources
+	}
+	return nil
 }
 
 // AuthenticationMethod is one way to hold a credential.
@@ -527,7 +536,7 @@ var File_sando_catalog_v1_integration_proto protoreflect.FileDescriptor
 
 const file_sando_catalog_v1_integration_proto_rawDesc = "" +
 	"\n" +
-	"\"sando/catalog/v1/integration.proto\x12\x10sando.catalog.v1\"\xbb\x04\n" +
+	"\"sando/catalog/v1/integration.proto\x12\x10sando.catalog.v1\"\xd9\x04\n" +
 	"\vIntegration\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05label\x18\x02 \x01(\tR\x05label\x12\x1a\n" +
@@ -539,7 +548,8 @@ const file_sando_catalog_v1_integration_proto_rawDesc = "" +
 	"\fverification\x18\b \x01(\v2\x1e.sando.catalog.v1.VerificationR\fverification\x12@\n" +
 	"\ferror_format\x18\t \x01(\v2\x1d.sando.catalog.v1.ErrorFormatR\verrorFormat\x12=\n" +
 	"\x1bdefault_retry_after_seconds\x18\n" +
-	" \x01(\x05R\x18defaultRetryAfterSeconds\x1a:\n" +
+	" \x01(\x05R\x18defaultRetryAfterSeconds\x12\x1c\n" +
+	"\tresources\x18\v \x03(\tR\tresources\x1a:\n" +
 	"\fHeadersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xd1\x02\n" +

@@ -151,7 +151,7 @@ func (Kind) EnumDescriptor() ([]byte, []int) {
 type PagingStyle int32
 
 const (
-	// No paging: everything comes at once; sando pages locally.
+	// Refused by the loader: an operation without paging leaves `paging` out, everything comes at once and sando pages lists locally.
 	PagingStyle_PAGING_STYLE_UNSPECIFIED PagingStyle = 0
 	// Cursor in, cursor out.
 	PagingStyle_PAGING_STYLE_CURSOR PagingStyle = 1
@@ -300,7 +300,7 @@ type Operation struct {
 	Idempotent bool `protobuf:"varint,5,opt,name=idempotent,proto3" json:"idempotent,omitempty"`
 	// Title for people.
 	Title string `protobuf:"bytes,6,opt,name=title,proto3" json:"title,omitempty"`
-	// What it does and what comes back, in our own words, for tools and the reference.
+	// What it does and what comes back, in our own words, for tools and the reference. The loader adds the paging advice and the limit.
 	Description string `protobuf:"bytes,7,opt,name=description,proto3" json:"description,omitempty"`
 	// Tag groups, e.g. `users`, `directory`, `extended`.
 	Tags []string `protobuf:"bytes,8,rep,name=tags,proto3" json:"tags,omitempty"`
@@ -312,7 +312,7 @@ type Operation struct {
 	Response *Response `protobuf:"bytes,11,opt,name=response,proto3" json:"response,omitempty"`
 	// How pages follow each other; unset when everything comes at once.
 	Paging *Paging `protobuf:"bytes,12,opt,name=paging,proto3" json:"paging,omitempty"`
-	// Published limit, calls per minute; 0 when unknown (the loader's default applies).
+	// Published limit, calls per minute; 0 when unknown (the loader fills in its default).
 	RateLimitPerMinute int32 `protobuf:"varint,13,opt,name=rate_limit_per_minute,json=rateLimitPerMinute,proto3" json:"rate_limit_per_minute,omitempty"`
 	// Where the facts come from and how sure they are: high, medium, low.
 	Confidence string `protobuf:"bytes,14,opt,name=confidence,proto3" json:"confidence,omitempty"`
@@ -480,16 +480,18 @@ type Request struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// HTTP method, e.g. `GET`.
 	HttpMethod string `protobuf:"bytes,1,opt,name=http_method,json=httpMethod,proto3" json:"http_method,omitempty"`
-	// Path below the base URL with `{parameter}` places, e.g. `/users/{id}`.
+	// Path below the base URL. Its places bear the names of our path parameters, e.g. `/users/{id_user}/apps/{id}`.
 	Path string `protobuf:"bytes,2,opt,name=path,proto3" json:"path,omitempty"`
 	// Path and query parameters.
 	Parameters []*Parameter `protobuf:"bytes,3,rep,name=parameters,proto3" json:"parameters,omitempty"`
 	// Body; unset when there is none.
 	Body *Body `protobuf:"bytes,4,opt,name=body,proto3" json:"body,omitempty"`
 	// Query parameters sent when the caller gives none, e.g. wider `fields`.
-	DefaultQuery  map[string]string `protobuf:"bytes,5,rep,name=default_query,json=defaultQuery,proto3" json:"default_query,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	DefaultQuery map[string]string `protobuf:"bytes,5,rep,name=default_query,json=defaultQuery,proto3" json:"default_query,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Whether further query parameters are passed on, e.g. any field as an exact-match filter. Excludes Body.additional_fields.
+	AdditionalParameters bool `protobuf:"varint,6,opt,name=additional_parameters,json=additionalParameters,proto3" json:"additional_parameters,omitempty"`
+	unknownFields        protoimpl.UnknownFields
+	sizeCache            protoimpl.SizeCache
 }
 
 func (x *Request) Reset() {
@@ -557,12 +559,19 @@ func (x *Request) GetDefaultQuery() map[string]string {
 	return nil
 }
 
+func (x *Request) GetAdditionalParameters() bool {
+	if x != nil {
+		return x.AdditionalParameters
+	}
+	return false
+}
+
 // Parameter is a path or query parameter.
 type Parameter struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Name as the caller gives it, e.g. `id_app`, `lifecycleStatus`.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// Name in the provider's path or query; empty when the same.
+	// Name in the provider's query; empty when the same. Of a path parameter: what the provider's documents call it.
 	UpstreamName string `protobuf:"bytes,2,opt,name=upstream_name,json=upstreamName,proto3" json:"upstream_name,omitempty"`
 	// `path` or `query`.
 	In string `protobuf:"bytes,3,opt,name=in,proto3" json:"in,omitempty"`
@@ -729,7 +738,9 @@ type Upload struct {
 	// Largest file in bytes.
 	MaxBytes int64 `protobuf:"varint,2,opt,name=max_bytes,json=maxBytes,proto3" json:"max_bytes,omitempty"`
 	// Accepted extensions with the dot, lower case.
-	Extensions    []string `protobuf:"bytes,3,rep,name=extensions,proto3" json:"extensions,omitempty"`
+	Extensions []string `protobuf:"bytes,3,rep,name=extensions,proto3" json:"extensions,omitempty"`
+	// Flat argument that names the file where only its bytes are given, e.g. `file_name`; not sent as a form field.
+	NameArgument  string `protobuf:"bytes,4,opt,name=name_argument,json=nameArgument,proto3" json:"name_argument,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -783,6 +794,13 @@ func (x *Upload) GetExtensions() []string {
 		return x.Extensions
 	}
 	return nil
+}
+
+func (x *Upload) GetNameArgument() string {
+	if x != nil {
+		return x.NameArgument
+	}
+	return ""
 }
 
 // Field is a property of a body or of an answer.
@@ -872,7 +890,8 @@ type Schema struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// JSON types; several where the provider's type varies, none for anything.
 	Types []string `protobuf:"bytes,1,rep,name=types,proto3" json:"types,omitempty"`
-	// `date-time`, `date`, `email`, `uri`, `csv`, `json` (a string that holds JSON), or empty.
+	// `date-time`, `date`, `email`, `uri`, `uuid`, `csv`, `json` (a string that holds JSON), `id` (an integer, also accepted as a string of
+	// digits), `binary` (file bytes, base64 in JSON), or empty.
 	Format string `protobuf:"bytes,2,opt,name=format,proto3" json:"format,omitempty"`
 	// Allowed values.
 	Enum []string `protobuf:"bytes,3,rep,name=enum,proto3" json:"enum,omitempty"`
@@ -998,8 +1017,11 @@ type Response struct {
 	Fields []*Field `protobuf:"bytes,4,rep,name=fields,proto3" json:"fields,omitempty"`
 	// Whether rows carry further keys (custom fields).
 	AdditionalFields bool `protobuf:"varint,5,opt,name=additional_fields,json=additionalFields,proto3" json:"additional_fields,omitempty"`
-	// Key of the row id, used to resume inside a page; `id` when empty.
-	IdKey         string `protobuf:"bytes,6,opt,name=id_key,json=idKey,proto3" json:"id_key,omitempty"`
+	// Key of the row id, used to resume inside a page. The loader fills in `id` where rows have such a field; empty: rows have no id and
+	// are resumed by position.
+	IdKey string `protobuf:"bytes,6,opt,name=id_key,json=idKey,proto3" json:"id_key,omitempty"`
+	// Whether the whole body is the data when none of data_keys is there, because the provider's documents do not name the key.
+	OrWhole       bool `protobuf:"varint,7,opt,name=or_whole,json=orWhole,proto3" json:"or_whole,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1076,12 +1098,19 @@ func (x *Response) GetIdKey() string {
 	return ""
 }
 
+func (x *Response) GetOrWhole() bool {
+	if x != nil {
+		return x.OrWhole
+	}
+	return false
+}
+
 // Paging says how pages follow each other.
 type Paging struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The style.
 	Style PagingStyle `protobuf:"varint,1,opt,name=style,proto3,enum=sando.catalog.v1.PagingStyle" json:"style,omitempty"`
-	// Query parameter of the page size, e.g. `size`.
+	// Query parameter of the page size, e.g. `size`; our `limit` is sent under this name, and callers never use it themselves.
 	SizeParameter string `protobuf:"bytes,2,opt,name=size_parameter,json=sizeParameter,proto3" json:"size_parameter,omitempty"`
 	// Query parameter of the position, e.g. `cursor`, `offset`, `startIndex`.
 	PositionParameter string `protobuf:"bytes,3,opt,name=position_parameter,json=positionParameter,proto3" json:"position_parameter,omitempty"`
@@ -1089,7 +1118,7 @@ type Paging struct {
 	NextKey string `protobuf:"bytes,4,opt,name=next_key,json=nextKey,proto3" json:"next_key,omitempty"`
 	// Top-level key of the total, e.g. `total`, `totalResults`.
 	TotalKey string `protobuf:"bytes,5,opt,name=total_key,json=totalKey,proto3" json:"total_key,omitempty"`
-	// Page size when the caller gives no limit.
+	// Page size when the caller gives no limit; 0 when the provider does not say.
 	DefaultSize int32 `protobuf:"varint,6,opt,name=default_size,json=defaultSize,proto3" json:"default_size,omitempty"`
 	// Largest page size.
 	MaxSize       int32 `protobuf:"varint,7,opt,name=max_size,json=maxSize,proto3" json:"max_size,omitempty"`
@@ -1274,7 +1303,7 @@ const file_sando_catalog_v1_operation_proto_rawDesc = "" +
 	"confidence\x125\n" +
 	"\bvariants\x18\x0f \x03(\v2\x19.sando.catalog.v1.VariantR\bvariants\x12\x14\n" +
 	"\x05notes\x18\x10 \x03(\tR\x05notes\x12\x16\n" +
-	"\x06binary\x18\x11 \x01(\bR\x06binary\"\xba\x02\n" +
+	"\x06binary\x18\x11 \x01(\bR\x06binary\"\xef\x02\n" +
 	"\aRequest\x12\x1f\n" +
 	"\vhttp_method\x18\x01 \x01(\tR\n" +
 	"httpMethod\x12\x12\n" +
@@ -1283,7 +1312,8 @@ const file_sando_catalog_v1_operation_proto_rawDesc = "" +
 	"parameters\x18\x03 \x03(\v2\x1b.sando.catalog.v1.ParameterR\n" +
 	"parameters\x12*\n" +
 	"\x04body\x18\x04 \x01(\v2\x16.sando.catalog.v1.BodyR\x04body\x12P\n" +
-	"\rdefault_query\x18\x05 \x03(\v2+.sando.catalog.v1.Request.DefaultQueryEntryR\fdefaultQuery\x1a?\n" +
+	"\rdefault_query\x18\x05 \x03(\v2+.sando.catalog.v1.Request.DefaultQueryEntryR\fdefaultQuery\x123\n" +
+	"\x15additional_parameters\x18\x06 \x01(\bR\x14additionalParameters\x1a?\n" +
 	"\x11DefaultQueryEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xc4\x01\n" +
@@ -1298,14 +1328,15 @@ const file_sando_catalog_v1_operation_proto_rawDesc = "" +
 	"\fcontent_type\x18\x01 \x01(\tR\vcontentType\x12/\n" +
 	"\x06fields\x18\x02 \x03(\v2\x17.sando.catalog.v1.FieldR\x06fields\x12+\n" +
 	"\x11additional_fields\x18\x03 \x01(\bR\x10additionalFields\x120\n" +
-	"\x06upload\x18\x04 \x01(\v2\x18.sando.catalog.v1.UploadR\x06upload\"d\n" +
+	"\x06upload\x18\x04 \x01(\v2\x18.sando.catalog.v1.UploadR\x06upload\"\x89\x01\n" +
 	"\x06Upload\x12\x1d\n" +
 	"\n" +
 	"file_field\x18\x01 \x01(\tR\tfileField\x12\x1b\n" +
 	"\tmax_bytes\x18\x02 \x01(\x03R\bmaxBytes\x12\x1e\n" +
 	"\n" +
 	"extensions\x18\x03 \x03(\tR\n" +
-	"extensions\"\xa7\x01\n" +
+	"extensions\x12#\n" +
+	"\rname_argument\x18\x04 \x01(\tR\fnameArgument\"\xa7\x01\n" +
 	"\x05Field\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12 \n" +
 	"\vdescription\x18\x02 \x01(\tR\vdescription\x12\x1a\n" +
@@ -1327,7 +1358,7 @@ const file_sando_catalog_v1_operation_proto_rawDesc = "" +
 	"\b_minimumB\n" +
 	"\n" +
 	"\b_maximumB\r\n" +
-	"\v_max_length\"\xd3\x01\n" +
+	"\v_max_length\"\xee\x01\n" +
 	"\bResponse\x12\x1b\n" +
 	"\tdata_keys\x18\x01 \x03(\tR\bdataKeys\x12\x1f\n" +
 	"\vobject_keys\x18\x02 \x03(\tR\n" +
@@ -1335,7 +1366,8 @@ const file_sando_catalog_v1_operation_proto_rawDesc = "" +
 	"\x05shape\x18\x03 \x01(\tR\x05shape\x12/\n" +
 	"\x06fields\x18\x04 \x03(\v2\x17.sando.catalog.v1.FieldR\x06fields\x12+\n" +
 	"\x11additional_fields\x18\x05 \x01(\bR\x10additionalFields\x12\x15\n" +
-	"\x06id_key\x18\x06 \x01(\tR\x05idKey\"\x89\x02\n" +
+	"\x06id_key\x18\x06 \x01(\tR\x05idKey\x12\x19\n" +
+	"\bor_whole\x18\a \x01(\bR\aorWhole\"\x89\x02\n" +
 	"\x06Paging\x123\n" +
 	"\x05style\x18\x01 \x01(\x0e2\x1d.sando.catalog.v1.PagingStyleR\x05style\x12%\n" +
 	"\x0esize_parameter\x18\x02 \x01(\tR\rsizeParameter\x12-\n" +

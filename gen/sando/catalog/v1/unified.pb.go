@@ -43,7 +43,9 @@ type UnifiedResource struct {
 	// Fields by which a list can be sorted by the provider: unified name to provider name.
 	Sort map[string]string `protobuf:"bytes,9,rep,name=sort,proto3" json:"sort,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// How an update is turned round; unset when the resource cannot be written.
-	Update        *Update `protobuf:"bytes,10,opt,name=update,proto3" json:"update,omitempty"`
+	Update *Update `protobuf:"bytes,10,opt,name=update,proto3" json:"update,omitempty"`
+	// Where organisation-specific fields come from; unset when records have none.
+	CustomFields  *CustomFields `protobuf:"bytes,11,opt,name=custom_fields,json=customFields,proto3" json:"custom_fields,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -148,6 +150,13 @@ func (x *UnifiedResource) GetUpdate() *Update {
 	return nil
 }
 
+func (x *UnifiedResource) GetCustomFields() *CustomFields {
+	if x != nil {
+		return x.CustomFields
+	}
+	return nil
+}
+
 // Source is one operation that yields records.
 type Source struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -239,32 +248,206 @@ func (x *Source) GetScan() bool {
 	return false
 }
 
-// FieldMapping makes one output field. Exactly one of path, constant and expression is set.
+// CustomFields collects the fields that an organisation defined itself into one JSON object.
+type CustomFields struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Output field that holds the object, e.g. `custom_fields`.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// List operation that yields the definitions, e.g. `torii.user_custom_fields.list`.
+	Operation string `protobuf:"bytes,2,opt,name=operation,proto3" json:"operation,omitempty"`
+	// JSON pointer, in a definition, of the key that the record uses.
+	KeyPointer string `protobuf:"bytes,3,opt,name=key_pointer,json=keyPointer,proto3" json:"key_pointer,omitempty"`
+	// JSON pointer of the definition's type.
+	TypePointer string `protobuf:"bytes,4,opt,name=type_pointer,json=typePointer,proto3" json:"type_pointer,omitempty"`
+	// JSON pointer of a boolean that is true for definitions no longer in use.
+	DeletedPointer string `protobuf:"bytes,5,opt,name=deleted_pointer,json=deletedPointer,proto3" json:"deleted_pointer,omitempty"`
+	// Query parameter of the list source that takes the keys, comma-separated, after those of Source.query, e.g. `fields`.
+	Parameter string `protobuf:"bytes,6,opt,name=parameter,proto3" json:"parameter,omitempty"`
+	// Source of a get when there are custom fields to read and the plain get does not carry them.
+	Get           *Source `protobuf:"bytes,7,opt,name=get,proto3" json:"get,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CustomFields) Reset() {
+	*x = CustomFields{}
+	mi := &file_sando_catalog_v1_unified_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CustomFields) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CustomFields) ProtoMessage() {}
+
+func (x *CustomFields) ProtoReflect() protoreflect.Message {
+	mi := &file_sando_catalog_v1_unified_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CustomFields.ProtoReflect.Descriptor instead.
+func (*CustomFields) Descriptor() ([]byte, []int) {
+	return file_sando_catalog_v1_unified_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *CustomFields) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *CustomFields) GetOperation() string {
+	if x != nil {
+		return x.Operation
+	}
+	return ""
+}
+
+func (x *CustomFields) GetKeyPointer() string {
+	if x != nil {
+		return x.KeyPointer
+	}
+	return ""
+}
+
+func (x *CustomFields) GetTypePointer() string {
+	if x != nil {
+		return x.TypePointer
+	}
+	return ""
+}
+
+func (x *CustomFields) GetDeletedPointer() string {
+	if x != nil {
+		return x.DeletedPointer
+	}
+	return ""
+}
+
+func (x *CustomFields) GetParameter() string {
+	if x != nil {
+		return x.Parameter
+	}
+	return ""
+}
+
+func (x *CustomFields) GetGet() *Source {
+	if x != nil {
+		return x.Get
+	}
+	return nil
+}
+
+// Case replaces a field's value when the record says so.
+type Case struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// JSON pointer into the source record.
+	Path string `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
+	// JSON value that the pointer must hold.
+	Equals string `protobuf:"bytes,2,opt,name=equals,proto3" json:"equals,omitempty"`
+	// JSON value of the output field in that case.
+	Constant      string `protobuf:"bytes,3,opt,name=constant,proto3" json:"constant,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Case) Reset() {
+	*x = Case{}
+	mi := &file_sando_catalog_v1_unified_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Case) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Case) ProtoMessage() {}
+
+func (x *Case) ProtoReflect() protoreflect.Message {
+	mi := &file_sando_catalog_v1_unified_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Case.ProtoReflect.Descriptor instead.
+func (*Case) Descriptor() ([]byte, []int) {
+	return file_sando_catalog_v1_unified_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Case) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *Case) GetEquals() string {
+	if x != nil {
+		return x.Equals
+	}
+	return ""
+}
+
+func (x *Case) GetConstant() string {
+	if x != nil {
+		return x.Constant
+	}
+	return ""
+}
+
+// FieldMapping makes one output field. Exactly one of path, join, parameter, constant and expression is set. `cases` are looked at first.
 type FieldMapping struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Output field, dotted for nested messages, e.g. `first_name`, `primary_owner.id`.
+	// Output field, dotted for nested messages, e.g. `first_name`, `primary_owner.id`. `roles[0].id` fills one element of a repeated field and
+	// `licenses[].id` appends one per element of `each`; an element exists only when something other than a constant filled it.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// JSON pointers into the source record, first present wins.
+	// JSON pointers into the source record (or into the element of `each`; an empty pointer is the element itself), first present wins.
 	Path []string `protobuf:"bytes,2,rep,name=path,proto3" json:"path,omitempty"`
 	// JSON value of a constant.
 	Constant string `protobuf:"bytes,3,opt,name=constant,proto3" json:"constant,omitempty"`
 	// CEL expression over `record` (the source) and `context` (account facts).
 	Expression string `protobuf:"bytes,4,opt,name=expression,proto3" json:"expression,omitempty"`
-	// Conversion of a path: `string`, `int`, `bool`, `time`, `lower`, `csv`, `json`; empty keeps the value.
+	// Conversion of a path: `string`, `int`, `bool`, `not` (negated boolean), `time`, `lower`, `csv` (a string cut at commas; an array stays),
+	// `json`; empty keeps the value.
 	Convert string `protobuf:"bytes,5,opt,name=convert,proto3" json:"convert,omitempty"`
-	// Table from source text to output text.
+	// Table from source text, after `convert`, to output text; text outside it stays as it is and counts as a warning.
 	Enum map[string]string `protobuf:"bytes,6,rep,name=enum,proto3" json:"enum,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// Whether an output without it fails the record.
 	Required bool `protobuf:"varint,7,opt,name=required,proto3" json:"required,omitempty"`
 	// What the field means here.
-	Description   string `protobuf:"bytes,8,opt,name=description,proto3" json:"description,omitempty"`
+	Description string `protobuf:"bytes,8,opt,name=description,proto3" json:"description,omitempty"`
+	// JSON pointers whose texts are joined by one space, missing ones left out.
+	Join []string `protobuf:"bytes,9,rep,name=join,proto3" json:"join,omitempty"`
+	// JSON pointer of an array; the mapping runs once per element. Names then contain `[]`.
+	Each string `protobuf:"bytes,10,opt,name=each,proto3" json:"each,omitempty"`
+	// First case that holds wins over everything else.
+	Cases []*Case `protobuf:"bytes,11,rep,name=cases,proto3" json:"cases,omitempty"`
+	// Unified parameter of the call that fills the field, e.g. `app_id`.
+	Parameter     string `protobuf:"bytes,12,opt,name=parameter,proto3" json:"parameter,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *FieldMapping) Reset() {
 	*x = FieldMapping{}
-	mi := &file_sando_catalog_v1_unified_proto_msgTypes[2]
+	mi := &file_sando_catalog_v1_unified_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -276,7 +459,7 @@ func (x *FieldMapping) String() string {
 func (*FieldMapping) ProtoMessage() {}
 
 func (x *FieldMapping) ProtoReflect() protoreflect.Message {
-	mi := &file_sando_catalog_v1_unified_proto_msgTypes[2]
+	mi := &file_sando_catalog_v1_unified_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -289,7 +472,7 @@ func (x *FieldMapping) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FieldMapping.ProtoReflect.Descriptor instead.
 func (*FieldMapping) Descriptor() ([]byte, []int) {
-	return file_sando_catalog_v1_unified_proto_rawDescGZIP(), []int{2}
+	return file_sando_catalog_v1_unified_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *FieldMapping) GetName() string {
@@ -348,6 +531,34 @@ func (x *FieldMapping) GetDescription() string {
 	return ""
 }
 
+func (x *FieldMapping) GetJoin() []string {
+	if x != nil {
+		return x.Join
+	}
+	return nil
+}
+
+func (x *FieldMapping) GetEach() string {
+	if x != nil {
+		return x.Each
+	}
+	return ""
+}
+
+func (x *FieldMapping) GetCases() []*Case {
+	if x != nil {
+		return x.Cases
+	}
+	return nil
+}
+
+func (x *FieldMapping) GetParameter() string {
+	if x != nil {
+		return x.Parameter
+	}
+	return ""
+}
+
 // Filter is a unified query parameter.
 type Filter struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -359,21 +570,27 @@ type Filter struct {
 	Parameter string `protobuf:"bytes,3,opt,name=parameter,proto3" json:"parameter,omitempty"`
 	// Table from unified value to provider value.
 	Values map[string]string `protobuf:"bytes,4,rep,name=values,proto3" json:"values,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	// CEL predicate over the output `record` and the filter `value`, when local. Empty: equality with the output field of the same name.
+	// CEL predicate over the output `record` and the filter `value`, when local. Empty: the output field of the same name is compared, by the
+	// operator in brackets where the name has one, else by equality.
 	Expression string `protobuf:"bytes,5,opt,name=expression,proto3" json:"expression,omitempty"`
 	// What it selects.
 	Description string `protobuf:"bytes,6,opt,name=description,proto3" json:"description,omitempty"`
 	// Template of one JSON filter when pushed down through `filters`: key and op, e.g. key `creationTime`, op `gt`.
 	UpstreamKey string `protobuf:"bytes,7,opt,name=upstream_key,json=upstreamKey,proto3" json:"upstream_key,omitempty"`
 	// Operator of the pushed-down JSON filter.
-	UpstreamOp    string `protobuf:"bytes,8,opt,name=upstream_op,json=upstreamOp,proto3" json:"upstream_op,omitempty"`
+	UpstreamOp string `protobuf:"bytes,8,opt,name=upstream_op,json=upstreamOp,proto3" json:"upstream_op,omitempty"`
+	// Operation that this entry is about, where one name runs differently on the resource's sources; empty: all of them.
+	Operation string `protobuf:"bytes,9,opt,name=operation,proto3" json:"operation,omitempty"`
+	// Of a local filter: query string per value that makes the provider send less, e.g. `isDeletedInIdentitySources=true`. It may be left
+	// out without changing the answer; the local check decides.
+	Narrow        map[string]string `protobuf:"bytes,10,rep,name=narrow,proto3" json:"narrow,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Filter) Reset() {
 	*x = Filter{}
-	mi := &file_sando_catalog_v1_unified_proto_msgTypes[3]
+	mi := &file_sando_catalog_v1_unified_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -385,7 +602,7 @@ func (x *Filter) String() string {
 func (*Filter) ProtoMessage() {}
 
 func (x *Filter) ProtoReflect() protoreflect.Message {
-	mi := &file_sando_catalog_v1_unified_proto_msgTypes[3]
+	mi := &file_sando_catalog_v1_unified_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -398,7 +615,7 @@ func (x *Filter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Filter.ProtoReflect.Descriptor instead.
 func (*Filter) Descriptor() ([]byte, []int) {
-	return file_sando_catalog_v1_unified_proto_rawDescGZIP(), []int{3}
+	return file_sando_catalog_v1_unified_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Filter) GetName() string {
@@ -457,6 +674,20 @@ func (x *Filter) GetUpstreamOp() string {
 	return ""
 }
 
+func (x *Filter) GetOperation() string {
+	if x != nil {
+		return x.Operation
+	}
+	return ""
+}
+
+func (x *Filter) GetNarrow() map[string]string {
+	if x != nil {
+		return x.Narrow
+	}
+	return nil
+}
+
 // Update turns a unified change round.
 type Update struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -472,7 +703,7 @@ type Update struct {
 
 func (x *Update) Reset() {
 	*x = Update{}
-	mi := &file_sando_catalog_v1_unified_proto_msgTypes[4]
+	mi := &file_sando_catalog_v1_unified_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -484,7 +715,7 @@ func (x *Update) String() string {
 func (*Update) ProtoMessage() {}
 
 func (x *Update) ProtoReflect() protoreflect.Message {
-	mi := &file_sando_catalog_v1_unified_proto_msgTypes[4]
+	mi := &file_sando_catalog_v1_unified_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -497,7 +728,7 @@ func (x *Update) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Update.ProtoReflect.Descriptor instead.
 func (*Update) Descriptor() ([]byte, []int) {
-	return file_sando_catalog_v1_unified_proto_rawDescGZIP(), []int{4}
+	return file_sando_catalog_v1_unified_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Update) GetOperation() string {
@@ -538,7 +769,7 @@ type UpdateField struct {
 
 func (x *UpdateField) Reset() {
 	*x = UpdateField{}
-	mi := &file_sando_catalog_v1_unified_proto_msgTypes[5]
+	mi := &file_sando_catalog_v1_unified_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -550,7 +781,7 @@ func (x *UpdateField) String() string {
 func (*UpdateField) ProtoMessage() {}
 
 func (x *UpdateField) ProtoReflect() protoreflect.Message {
-	mi := &file_sando_catalog_v1_unified_proto_msgTypes[5]
+	mi := &file_sando_catalog_v1_unified_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -563,7 +794,7 @@ func (x *UpdateField) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateField.ProtoReflect.Descriptor instead.
 func (*UpdateField) Descriptor() ([]byte, []int) {
-	return file_sando_catalog_v1_unified_proto_rawDescGZIP(), []int{5}
+	return file_sando_catalog_v1_unified_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *UpdateField) GetName() string {
@@ -598,7 +829,7 @@ var File_sando_catalog_v1_unified_proto protoreflect.FileDescriptor
 
 const file_sando_catalog_v1_unified_proto_rawDesc = "" +
 	"\n" +
-	"\x1esando/catalog/v1/unified.proto\x12\x10sando.catalog.v1\"\xed\x03\n" +
+	"\x1esando/catalog/v1/unified.proto\x12\x10sando.catalog.v1\"\xb2\x04\n" +
 	"\x0fUnifiedResource\x12\x14\n" +
 	"\x05model\x18\x01 \x01(\tR\x05model\x12\x1a\n" +
 	"\bresource\x18\x02 \x01(\tR\bresource\x12 \n" +
@@ -610,7 +841,8 @@ const file_sando_catalog_v1_unified_proto_rawDesc = "" +
 	"\afilters\x18\b \x03(\v2\x18.sando.catalog.v1.FilterR\afilters\x12?\n" +
 	"\x04sort\x18\t \x03(\v2+.sando.catalog.v1.UnifiedResource.SortEntryR\x04sort\x120\n" +
 	"\x06update\x18\n" +
-	" \x01(\v2\x18.sando.catalog.v1.UpdateR\x06update\x1a7\n" +
+	" \x01(\v2\x18.sando.catalog.v1.UpdateR\x06update\x12C\n" +
+	"\rcustom_fields\x18\v \x01(\v2\x1e.sando.catalog.v1.CustomFieldsR\fcustomFields\x1a7\n" +
 	"\tSortEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xf3\x02\n" +
@@ -629,7 +861,20 @@ const file_sando_catalog_v1_unified_proto_rawDesc = "" +
 	"\n" +
 	"QueryEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xc1\x02\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xf7\x01\n" +
+	"\fCustomFields\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1c\n" +
+	"\toperation\x18\x02 \x01(\tR\toperation\x12\x1f\n" +
+	"\vkey_pointer\x18\x03 \x01(\tR\n" +
+	"keyPointer\x12!\n" +
+	"\ftype_pointer\x18\x04 \x01(\tR\vtypePointer\x12'\n" +
+	"\x0fdeleted_pointer\x18\x05 \x01(\tR\x0edeletedPointer\x12\x1c\n" +
+	"\tparameter\x18\x06 \x01(\tR\tparameter\x12*\n" +
+	"\x03get\x18\a \x01(\v2\x18.sando.catalog.v1.SourceR\x03get\"N\n" +
+	"\x04Case\x12\x12\n" +
+	"\x04path\x18\x01 \x01(\tR\x04path\x12\x16\n" +
+	"\x06equals\x18\x02 \x01(\tR\x06equals\x12\x1a\n" +
+	"\bconstant\x18\x03 \x01(\tR\bconstant\"\xb5\x03\n" +
 	"\fFieldMapping\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04path\x18\x02 \x03(\tR\x04path\x12\x1a\n" +
@@ -640,10 +885,15 @@ const file_sando_catalog_v1_unified_proto_rawDesc = "" +
 	"\aconvert\x18\x05 \x01(\tR\aconvert\x12<\n" +
 	"\x04enum\x18\x06 \x03(\v2(.sando.catalog.v1.FieldMapping.EnumEntryR\x04enum\x12\x1a\n" +
 	"\brequired\x18\a \x01(\bR\brequired\x12 \n" +
-	"\vdescription\x18\b \x01(\tR\vdescription\x1a7\n" +
+	"\vdescription\x18\b \x01(\tR\vdescription\x12\x12\n" +
+	"\x04join\x18\t \x03(\tR\x04join\x12\x12\n" +
+	"\x04each\x18\n" +
+	" \x01(\tR\x04each\x12,\n" +
+	"\x05cases\x18\v \x03(\v2\x16.sando.catalog.v1.CaseR\x05cases\x12\x1c\n" +
+	"\tparameter\x18\f \x01(\tR\tparameter\x1a7\n" +
 	"\tEnumEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xcd\x02\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xe4\x03\n" +
 	"\x06Filter\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04runs\x18\x02 \x01(\tR\x04runs\x12\x1c\n" +
@@ -655,8 +905,14 @@ const file_sando_catalog_v1_unified_proto_rawDesc = "" +
 	"\vdescription\x18\x06 \x01(\tR\vdescription\x12!\n" +
 	"\fupstream_key\x18\a \x01(\tR\vupstreamKey\x12\x1f\n" +
 	"\vupstream_op\x18\b \x01(\tR\n" +
-	"upstreamOp\x1a9\n" +
+	"upstreamOp\x12\x1c\n" +
+	"\toperation\x18\t \x01(\tR\toperation\x12<\n" +
+	"\x06narrow\x18\n" +
+	" \x03(\v2$.sando.catalog.v1.Filter.NarrowEntryR\x06narrow\x1a9\n" +
 	"\vValuesEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a9\n" +
+	"\vNarrowEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xe6\x01\n" +
 	"\x06Update\x12\x1c\n" +
@@ -690,40 +946,47 @@ func file_sando_catalog_v1_unified_proto_rawDescGZIP() []byte {
 	return file_sando_catalog_v1_unified_proto_rawDescData
 }
 
-var file_sando_catalog_v1_unified_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
+var file_sando_catalog_v1_unified_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_sando_catalog_v1_unified_proto_goTypes = []any{
 	(*UnifiedResource)(nil), // 0: sando.catalog.v1.UnifiedResource
 	(*Source)(nil),          // 1: sando.catalog.v1.Source
-	(*FieldMapping)(nil),    // 2: sando.catalog.v1.FieldMapping
-	(*Filter)(nil),          // 3: sando.catalog.v1.Filter
-	(*Update)(nil),          // 4: sando.catalog.v1.Update
-	(*UpdateField)(nil),     // 5: sando.catalog.v1.UpdateField
-	nil,                     // 6: sando.catalog.v1.UnifiedResource.SortEntry
-	nil,                     // 7: sando.catalog.v1.Source.ParametersEntry
-	nil,                     // 8: sando.catalog.v1.Source.QueryEntry
-	nil,                     // 9: sando.catalog.v1.FieldMapping.EnumEntry
-	nil,                     // 10: sando.catalog.v1.Filter.ValuesEntry
-	nil,                     // 11: sando.catalog.v1.Update.ParametersEntry
-	nil,                     // 12: sando.catalog.v1.UpdateField.EnumEntry
+	(*CustomFields)(nil),    // 2: sando.catalog.v1.CustomFields
+	(*Case)(nil),            // 3: sando.catalog.v1.Case
+	(*FieldMapping)(nil),    // 4: sando.catalog.v1.FieldMapping
+	(*Filter)(nil),          // 5: sando.catalog.v1.Filter
+	(*Update)(nil),          // 6: sando.catalog.v1.Update
+	(*UpdateField)(nil),     // 7: sando.catalog.v1.UpdateField
+	nil,                     // 8: sando.catalog.v1.UnifiedResource.SortEntry
+	nil,                     // 9: sando.catalog.v1.Source.ParametersEntry
+	nil,                     // 10: sando.catalog.v1.Source.QueryEntry
+	nil,                     // 11: sando.catalog.v1.FieldMapping.EnumEntry
+	nil,                     // 12: sando.catalog.v1.Filter.ValuesEntry
+	nil,                     // 13: sando.catalog.v1.Filter.NarrowEntry
+	nil,                     // 14: sando.catalog.v1.Update.ParametersEntry
+	nil,                     // 15: sando.catalog.v1.UpdateField.EnumEntry
 }
 var file_sando_catalog_v1_unified_proto_depIdxs = []int32{
 	1,  // 0: sando.catalog.v1.UnifiedResource.sources:type_name -> sando.catalog.v1.Source
-	2,  // 1: sando.catalog.v1.UnifiedResource.fields:type_name -> sando.catalog.v1.FieldMapping
-	3,  // 2: sando.catalog.v1.UnifiedResource.filters:type_name -> sando.catalog.v1.Filter
-	6,  // 3: sando.catalog.v1.UnifiedResource.sort:type_name -> sando.catalog.v1.UnifiedResource.SortEntry
-	4,  // 4: sando.catalog.v1.UnifiedResource.update:type_name -> sando.catalog.v1.Update
-	7,  // 5: sando.catalog.v1.Source.parameters:type_name -> sando.catalog.v1.Source.ParametersEntry
-	8,  // 6: sando.catalog.v1.Source.query:type_name -> sando.catalog.v1.Source.QueryEntry
-	9,  // 7: sando.catalog.v1.FieldMapping.enum:type_name -> sando.catalog.v1.FieldMapping.EnumEntry
-	10, // 8: sando.catalog.v1.Filter.values:type_name -> sando.catalog.v1.Filter.ValuesEntry
-	11, // 9: sando.catalog.v1.Update.parameters:type_name -> sando.catalog.v1.Update.ParametersEntry
-	5,  // 10: sando.catalog.v1.Update.fields:type_name -> sando.catalog.v1.UpdateField
-	12, // 11: sando.catalog.v1.UpdateField.enum:type_name -> sando.catalog.v1.UpdateField.EnumEntry
-	12, // [12:12] is the sub-list for method output_type
-	12, // [12:12] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	4,  // 1: sando.catalog.v1.UnifiedResource.fields:type_name -> sando.catalog.v1.FieldMapping
+	5,  // 2: sando.catalog.v1.UnifiedResource.filters:type_name -> sando.catalog.v1.Filter
+	8,  // 3: sando.catalog.v1.UnifiedResource.sort:type_name -> sando.catalog.v1.UnifiedResource.SortEntry
+	6,  // 4: sando.catalog.v1.UnifiedResource.update:type_name -> sando.catalog.v1.Update
+	2,  // 5: sando.catalog.v1.UnifiedResource.custom_fields:type_name -> sando.catalog.v1.CustomFields
+	9,  // 6: sando.catalog.v1.Source.parameters:type_name -> sando.catalog.v1.Source.ParametersEntry
+	10, // 7: sando.catalog.v1.Source.query:type_name -> sando.catalog.v1.Source.QueryEntry
+	1,  // 8: sando.catalog.v1.CustomFields.get:type_name -> sando.catalog.v1.Source
+	11, // 9: sando.catalog.v1.FieldMapping.enum:type_name -> sando.catalog.v1.FieldMapping.EnumEntry
+	3,  // 10: sando.catalog.v1.FieldMapping.cases:type_name -> sando.catalog.v1.Case
+	12, // 11: sando.catalog.v1.Filter.values:type_name -> sando.catalog.v1.Filter.ValuesEntry
+	13, // 12: sando.catalog.v1.Filter.narrow:type_name -> sando.catalog.v1.Filter.NarrowEntry
+	14, // 13: sando.catalog.v1.Update.parameters:type_name -> sando.catalog.v1.Update.ParametersEntry
+	7,  // 14: sando.catalog.v1.Update.fields:type_name -> sando.catalog.v1.UpdateField
+	15, // 15: sando.catalog.v1.UpdateField.enum:type_name -> sando.catalog.v1.UpdateField.EnumEntry
+	16, // [16:16] is the sub-list for method output_type
+	16, // [16:16] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_sando_catalog_v1_unified_proto_init() }
@@ -737,7 +1000,7 @@ func file_sando_catalog_v1_unified_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_sando_catalog_v1_unified_proto_rawDesc), len(file_sando_catalog_v1_unified_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   13,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
