@@ -25,7 +25,8 @@ const (
 // IntrospectRequest brings a token.
 type IntrospectRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The token as the caller sent it.
+	// The token as the caller sent it, or a grant that a replica wants checked again: auth then answers a fresh grant of the same reach, as long as
+	// the token behind it still stands.
 	Token string `protobuf:"bytes,1,opt,name=token,proto3" json:"token,omitempty"`
 	// A second token that must be an API token of the same environment, for MCP servers that demand one.
 	SecondToken   *string `protobuf:"bytes,2,opt,name=second_token,json=secondToken,proto3,oneof" json:"second_token,omitempty"`

@@ -9,6 +9,7 @@ package internalauthv1
 import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -68,7 +69,9 @@ type WatchRevocationsResponse struct {
 	// Account ids whose grants, leases and facts are to be forgotten.
 	IntegratedAccountIds []string `protobuf:"bytes,3,rep,name=integrated_account_ids,json=integratedAccountIds,proto3" json:"integrated_account_ids,omitempty"`
 	// Whether signing keys changed.
-	SigningKeys   bool `protobuf:"varint,4,opt,name=signing_keys,json=signingKeys,proto3" json:"signing_keys,omitempty"`
+	SigningKeys bool `protobuf:"varint,4,opt,name=signing_keys,json=signingKeys,proto3" json:"signing_keys,omitempty"`
+	// When it happened, by auth's clock: grants of the tokens and accounts issued up to then are to be introspected again.
+	OccurredAt    *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=occurred_at,json=occurredAt,proto3" json:"occurred_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -131,17 +134,26 @@ func (x *WatchRevocationsResponse) GetSigningKeys() bool {
 	return false
 }
 
+func (x *WatchRevocationsResponse) GetOccurredAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.OccurredAt
+	}
+	return nil
+}
+
 var File_sando_internal_auth_v1_revocation_proto protoreflect.FileDescriptor
 
 const file_sando_internal_auth_v1_revocation_proto_rawDesc = "" +
 	"\n" +
-	"'sando/internal/auth/v1/revocation.proto\x12\x16sando.internal.auth.v1\"\x19\n" +
-	"\x17WatchRevocationsRequest\"\xac\x01\n" +
+	"'sando/internal/auth/v1/revocation.proto\x12\x16sando.internal.auth.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x19\n" +
+	"\x17WatchRevocationsRequest\"\xe9\x01\n" +
 	"\x18WatchRevocationsResponse\x12\x1a\n" +
 	"\bsequence\x18\x01 \x01(\x03R\bsequence\x12\x1b\n" +
 	"\ttoken_ids\x18\x02 \x03(\tR\btokenIds\x124\n" +
 	"\x16integrated_account_ids\x18\x03 \x03(\tR\x14integratedAccountIds\x12!\n" +
-	"\fsigning_keys\x18\x04 \x01(\bR\vsigningKeys2\x91\x01\n" +
+	"\fsigning_keys\x18\x04 \x01(\bR\vsigningKeys\x12;\n" +
+	"\voccurred_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"occurredAt2\x91\x01\n" +
 	"\x11RevocationService\x12|\n" +
 	"\x10WatchRevocations\x12/.sando.internal.auth.v1.WatchRevocationsRequest\x1a0.sando.internal.auth.v1.WatchRevocationsResponse\"\x03\x90\x02\x010\x01B\xed\x01\n" +
 	"\x1acom.sando.internal.auth.v1B\x0fRevocationProtoP\x01ZCgithub.com/sando-dev/sando/gen/sando/internalauth/v1;internalauthv1\xa2\x02\x03SIA\xaa\x02\x16Sando.Internal.Auth.V1\xca\x02\x16Sando\\Internal\\Auth\\V1\xe2\x02\"Sando\\Internal\\Auth\\V1\\GPBMetadata\xea\x02\x19Sando::Internal::Auth::V1b\x06proto3"
@@ -162,15 +174,17 @@ var file_sando_internal_auth_v1_revocation_proto_msgTypes = make([]protoimpl.Mes
 var file_sando_internal_auth_v1_revocation_proto_goTypes = []any{
 	(*WatchRevocationsRequest)(nil),  // 0: sando.internal.auth.v1.WatchRevocationsRequest
 	(*WatchRevocationsResponse)(nil), // 1: sando.internal.auth.v1.WatchRevocationsResponse
+	(*timestamppb.Timestamp)(nil),    // 2: google.protobuf.Timestamp
 }
 var file_sando_internal_auth_v1_revocation_proto_depIdxs = []int32{
-	0, // 0: sando.internal.auth.v1.RevocationService.WatchRevocations:input_type -> sando.internal.auth.v1.WatchRevocationsRequest
-	1, // 1: sando.internal.auth.v1.RevocationService.WatchRevocations:output_type -> sando.internal.auth.v1.WatchRevocationsResponse
-	1, // [1:2] is the sub-list for method output_type
-	0, // [0:1] is the sub-list for method input_type
-	0, // [0:0] is the sub-list for extension type_name
-	0, // [0:0] is the sub-list for extension extendee
-	0, // [0:0] is the sub-list for field type_name
+	2, // 0: sando.internal.auth.v1.WatchRevocationsResponse.occurred_at:type_name -> google.protobuf.Timestamp
+	0, // 1: sando.internal.auth.v1.RevocationService.WatchRevocations:input_type -> sando.internal.auth.v1.WatchRevocationsRequest
+	1, // 2: sando.internal.auth.v1.RevocationService.WatchRevocations:output_type -> sando.internal.auth.v1.WatchRevocationsResponse
+	2, // [2:3] is the sub-list for method output_type
+	1, // [1:2] is the sub-list for method input_type
+	1, // [1:1] is the sub-list for extension type_name
+	1, // [1:1] is the sub-list for extension extendee
+	0, // [0:1] is the sub-list for field type_name
 }
 
 func init() { file_sando_internal_auth_v1_revocation_proto_init() }
