@@ -1,6 +1,6 @@
 module github.com/sando-dev/sando
 
-go 1.26.0
+go 1.26.8
 
 require (
 	github.com/sando-dev/sando/gen v0.0.0

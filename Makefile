@@ -1,0 +1,65 @@
+# The only task runner. `make help` lists what there is.
+SHELL := /bin/bash -euo pipefail
+.DEFAULT_GOAL := help
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -s -w -X github.com/sando-dev/sando/kit/app.Version=$(VERSION)
+MODULES  = $(shell go list -m -f '{{.Dir}}/...')
+BINARIES := sando=./cmd/sando sando-dev=./cmd/sando-dev \
+	authd=./services/auth/cmd/authd proxyd=./services/proxy/cmd/proxyd \
+	unifiedd=./services/unified/cmd/unifiedd mcpd=./services/mcp/cmd/mcpd \
+	torii-emulator=./emulator/cmd/torii-emulator
+ARGS ?=
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "%-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: ## start everything with a stand-in Torii and a linked account on 127.0.0.1:8080 (ARGS="--users 1000")
+	go run ./cmd/sando-dev $(ARGS)
+
+build: ## put every binary into bin/
+	@for b in $(BINARIES); do echo "bin/$${b%%=*}"; \
+		CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o "bin/$${b%%=*}" "$${b#*=}"; done
+
+test: testenv build ## run every test that a commit must pass
+	go vet $(MODULES)
+	go test -timeout 12m $(MODULES)
+
+testenv: ## find or install what the tests need besides Go
+	@tools/testenv.sh
+
+soak: testenv build ## run the long tests; results go to docs/reference/soak.md
+	SANDO_SOAK=1 go test -timeout 3h -run 'Soak' -v ./internal/e2e/...
+
+fuzz: ## run every fuzz target for FUZZTIME each (default 10m)
+	@tools/fuzz.sh $${FUZZTIME:-10m}
+
+bench: build ## measure sando beside its peers; needs nginx and Node (see bench/README.md)
+	go -C bench run . $(ARGS)
+
+gen: tools ## regenerate everything that is generated
+	bin/tools/vendorproto third_party/proto google/api/annotations.proto google/api/http.proto buf/validate/validate.proto
+	bin/tools/buf format -w proto
+	bin/tools/buf generate
+	go run ./tools/reference
+
+lint: tools ## check formatting, protos and Go
+	bin/tools/buf lint
+	@files=$$(git ls-files '*.go' | grep -v -e '^gen/' | xargs bin/tools/gofumpt -l); \
+		if [ -n "$$files" ]; then echo "not gofumpt-formatted (run: make fmt):"; echo "$$files"; exit 1; fi
+	bin/tools/staticcheck $(MODULES)
+
+fmt: tools ## format protos and Go
+	bin/tools/buf format -w proto
+	git ls-files '*.go' | grep -v -e '^gen/' | xargs bin/tools/gofumpt -w
+
+tools: bin/tools/.stamp
+bin/tools/.stamp: $(wildcard tools/*/go.mod) tools/vendorproto/main.go
+	@mkdir -p bin/tools
+	GOWORK=off go -C tools/buf build -o ../../bin/tools/ tool
+	GOWORK=off go -C tools/plugins build -o ../../bin/tools/ tool
+	GOWORK=off go -C tools/lint build -o ../../bin/tools/ tool
+	GOWORK=off go -C tools/vendorproto build -o ../../bin/tools/vendorproto .
+	@touch $@
+
+.PHONY: help run build test testenv soak fuzz bench gen lint fmt tools

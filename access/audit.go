@@ -1,0 +1,139 @@
+package access
+
+import (
+	"context"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"connectrpc.com/connect/v2"
+
+	authv1 "github.com/sando-dev/sando/gen/sando/auth/v1"
+	internalauthv1 "github.com/sando-dev/sando/gen/sando/internalauth/v1"
+	"github.com/sando-dev/sando/gen/sando/internalauth/v1/internalauthv1connect"
+	"github.com/sando-dev/sando/kit/rpcerr"
+)
+
+const (
+	// maxBatch is the most entries of one append.
+	maxBatch = 256
+	// laterQueue is how many entries may wait to be recorded asynchronously before further ones are dropped.
+	laterQueue = 8192
+	// appendTimeout bounds one append.
+	appendTimeout = 10 * time.Second
+)
+
+// An Auditor records entries in auth's log. Appends of concurrent calls travel together, so that the cost of a durable one is shared.
+type Auditor struct {
+	log     *slog.Logger
+	auth    internalauthv1connect.AuditServiceClient
+	urgent  chan submission
+	later   chan *authv1.LogEntry
+	dropped atomic.Int64
+}
+
+// submission is one caller's entries on their way.
+type submission struct {
+	entries []*authv1.LogEntry
+	done    chan<- error
+}
+
+// NewAuditor makes an auditor over auth's internal mount. Nothing is recorded before Run.
+func NewAuditor(auth *connect.Client, log *slog.Logger) *Auditor {
+	return &Auditor{
+		log:    log,
+		auth:   internalauthv1connect.NewAuditServiceClient(auth),
+		urgent: make(chan submission),
+		later:  make(chan *authv1.LogEntry, laterQueue),
+	}
+}
+
+// Record returns once the entries are durable, or AUDIT_UNAVAILABLE. An entry with an id of the caller's may be recorded twice without harm.
+func (a *Auditor) Record(ctx context.Context, entries ...*authv1.LogEntry) error {
+	done := make(chan error, 1)
+	select {
+	case a.urgent <- submission{entries: entries, done: done}:
+	case <-ctx.Done():
+		return rpcerr.New(CodeAuditUnavailable, "").WithCause(ctx.Err())
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return rpcerr.New(CodeAuditUnavailable, "").WithCause(ctx.Err())
+	}
+}
+
+// Later records an entry soon, without making the caller wait. When auth cannot keep up, entries are dropped and counted.
+func (a *Auditor) Later(e *authv1.LogEntry) {
+	select {
+	case a.later <- e:
+	default:
+		a.dropped.Add(1)
+	}
+}
+
+// Dropped is how many entries given to Later were lost.
+func (a *Auditor) Dropped() int64 { return a.dropped.Load() }
+
+// Run appends what is given until ctx ends, then what is still waiting. It returns nil.
+func (a *Auditor) Run(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			a.drain(context.WithoutCancel(ctx))
+			return nil
+		case s := <-a.urgent:
+			a.append(ctx, a.gather(s))
+		case e := <-a.later:
+			a.append(ctx, a.gather(submission{entries: []*authv1.LogEntry{e}}))
+		}
+	}
+}
+
+// drain appends what Later took and Run had not come to.
+func (a *Auditor) drain(ctx context.Context) {
+	for len(a.later) > 0 {
+		a.append(ctx, a.gather(submission{entries: []*authv1.LogEntry{<-a.later}}))
+	}
+}
+
+// gather adds what else is waiting to first, up to a batch.
+func (a *Auditor) gather(first submission) []submission {
+	batch := []submission{first}
+	for n := len(first.entries); n < maxBatch; {
+		select {
+		case s := <-a.urgent:
+			batch = append(batch, s)
+			n += len(s.entries)
+		case e := <-a.later:
+			batch = append(batch, submission{entries: []*authv1.LogEntry{e}})
+			n++
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+func (a *Auditor) append(ctx context.Context, batch []submission) {
+	var entries []*authv1.LogEntry
+	for _, s := range batch {
+		entries = append(entries, s.entries...)
+	}
+	// The outcome of a write is recorded even while the service is stopping.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), appendTimeout)
+	defer cancel()
+	_, err := a.auth.AppendAudit(ctx, &internalauthv1.AppendAuditRequest{Entries: entries})
+	if err != nil {
+		a.log.ErrorContext(ctx, "audit entries not recorded", "entries", len(entries), "error", err)
+		err = rpcerr.New(CodeAuditUnavailable, "").WithCause(err)
+	}
+	for _, s := range batch {
+		if s.done != nil {
+			s.done <- err
+		} else if err != nil {
+			a.dropped.Add(1)
+		}
+	}
+}
