@@ -1,0 +1,145 @@
+// Package edge is the listener of a service: one port for gRPC, gRPC-Web,
+// Connect and REST, with health, reflection, limits and an orderly end.
+package edge
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync/atomic"
+
+	"connectrpc.com/connect/v2"
+	"connectrpc.com/connect/v2/connecthttp"
+	"connectrpc.com/connect/v2/connectproto"
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+
+	"github.com/sando-dev/sando/kit/gateway"
+	"github.com/sando-dev/sando/kit/rpcerr"
+	"github.com/sando-dev/sando/kit/wire"
+)
+
+// DefaultMaxBody is the limit of a request body, and of one RPC message, when
+// MuxOptions name none: 4 MiB.
+const DefaultMaxBody = 4 << 20
+
+// MuxOptions configure a Mux.
+type MuxOptions struct {
+	// Errors is how faults of the edge itself are shown.
+	Errors *rpcerr.Table
+	// JSON is the encoding of REST and of Connect's JSON.
+	JSON wire.JSON
+	Log  *slog.Logger
+	// MaxBody limits a request body in bytes, and each message of an RPC; 0 is
+	// DefaultMaxBody. MaxBody raises it for a handler.
+	MaxBody int64
+	// NoReflection leaves out gRPC reflection.
+	NoReflection bool
+}
+
+// A Mux routes the requests of one listener. Register everything before
+// Handler is called; after that it does not change.
+type Mux struct {
+	o       MuxOptions
+	rpc     *http.ServeMux
+	plain   *http.ServeMux
+	gateway *runtime.ServeMux
+	servers []*connect.Server
+	// services are the names of the RPC services mounted.
+	services []string
+	serving  atomic.Bool
+	draining chan struct{}
+}
+
+// NewMux makes an empty mux. It is not ready until a Server runs it, or
+// SetServing says so.
+func NewMux(o MuxOptions) *Mux {
+	if o.MaxBody == 0 {
+		o.MaxBody = DefaultMaxBody
+	}
+	return &Mux{
+		o:        o,
+		rpc:      http.NewServeMux(),
+		plain:    http.NewServeMux(),
+		gateway:  gateway.NewMux(gateway.Options{JSON: o.JSON, Errors: o.Errors}),
+		draining: make(chan struct{}),
+	}
+}
+
+// RPC serves the procedures of srv over gRPC, gRPC-Web and Connect, and lists
+// its services in health and reflection.
+func (m *Mux) RPC(srv *connect.Server) {
+	connecthttp.Mount(m.rpc, srv, m.rpcOptions()...)
+	m.servers = append(m.servers, srv)
+	for spec := range srv.Specs() {
+		m.addService(serviceOf(spec.Procedure))
+	}
+}
+
+func (m *Mux) rpcOptions() []connecthttp.Option {
+	return []connecthttp.Option{
+		connecthttp.WithCodecs(connectproto.NewBinaryCodec(), m.o.JSON.Codec()),
+		connecthttp.WithReadMaxBytes(int(m.o.MaxBody)),
+		connecthttp.WithCompressMinBytes(1 << 10),
+	}
+}
+
+func (m *Mux) addService(name string) {
+	for _, have := range m.services {
+		if have == name {
+			return
+		}
+	}
+	m.services = append(m.services, name)
+}
+
+// serviceOf gives the service in a procedure: /a.b.Service/Method.
+func serviceOf(procedure string) string {
+	name, _, _ := strings.Cut(strings.TrimPrefix(procedure, "/"), "/")
+	return name
+}
+
+// REST adds generated gateway routes that call srv in process, under its
+// interceptors. Register every method on srv first.
+func (m *Mux) REST(srv *connect.Server, routes ...gateway.Registration) error {
+	conn := gateway.Conn(srv)
+	for _, register := range routes {
+		if err := register(context.Background(), m.gateway, conn); err != nil {
+			return fmt.Errorf("edge: register routes: %w", err)
+		}
+	}
+	return nil
+}
+
+// Stream adds a handler under a path template of the gateway, such as
+// /proxy/{resource}/{id}. Variables are read with Request.PathValue.
+func (m *Mux) Stream(method, pattern string, h http.Handler) error {
+	err := m.gateway.HandlePath(method, pattern, func(w http.ResponseWriter, r *http.Request, params map[string]string) {
+		for k, v := range params {
+			r.SetPathValue(k, v)
+		}
+		h.ServeHTTP(w, r)
+	})
+	if err != nil {
+		return fmt.Errorf("edge: %s %s: %w", method, pattern, err)
+	}
+	return nil
+}
+
+// Handle adds a plain handler under a pattern of net/http. It runs outside of
+// the interceptors.
+func (m *Mux) Handle(pattern string, h http.Handler) { m.plain.Handle(pattern, h) }
+
+// SetServing turns readiness on or off: /readyz and grpc.health.v1. A Server
+// that runs the mux's Handler does it by itself.
+func (m *Mux) SetServing(on bool) { m.serving.Store(on) }
+
+// Handler gives the handler for a listener.
+func (m *Mux) Handler() http.Handler {
+	m.mountHealth()
+	if !m.o.NoReflection {
+		m.mountReflection()
+	}
+	return &handler{Mux: m}
+}

@@ -1,0 +1,167 @@
+package edge
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// Config configures a listener.
+type Config struct {
+	// Listen is the address: host:port.
+	Listen string `yaml:"listen"`
+	// ReadHeaderTimeout bounds the time a client may take to send its headers.
+	ReadHeaderTimeout time.Duration `yaml:"read_header_timeout"`
+	// IdleTimeout closes connections that nothing came over for this long.
+	IdleTimeout time.Duration `yaml:"idle_timeout"`
+	// MaxHeaderBytes limits the size of the request's headers.
+	MaxHeaderBytes int `yaml:"max_header_bytes"`
+	// MaxStreams limits the calls at once on one HTTP/2 connection.
+	MaxStreams int `yaml:"max_streams"`
+	// WriteStall cuts a client that takes no byte of its answer for this long.
+	WriteStall time.Duration `yaml:"write_stall"`
+	// DrainDelay is how long the listener says NOT_SERVING and goes on working
+	// before it stops, so that balancers can notice.
+	DrainDelay time.Duration `yaml:"drain_delay"`
+	// CertFile and KeyFile turn on TLS; without them an operator's ingress is
+	// expected in front.
+	CertFile string `yaml:"cert_file"`
+	// KeyFile is the private key of CertFile.
+	KeyFile string `yaml:"key_file"`
+}
+
+// DefaultConfig gives sound limits for a listener on addr.
+func DefaultConfig(addr string) Config {
+	return Config{
+		Listen:            addr,
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		MaxStreams:        250,
+		WriteStall:        30 * time.Second,
+	}
+}
+
+// A Server serves one listener.
+type Server struct {
+	cfg      Config
+	listener net.Listener
+	http     *http.Server
+	mux      *Mux
+	cancel   context.CancelFunc
+	drain    sync.Once
+}
+
+// Listen binds the address. tlsConfig replaces the certificate files of cfg,
+// for mTLS; both may be missing, then the port speaks HTTP/1.1 and h2c.
+func Listen(cfg Config, h http.Handler, tlsConfig *tls.Config) (*Server, error) {
+	if tlsConfig == nil && (cfg.CertFile != "" || cfg.KeyFile != "") {
+		var err error
+		if tlsConfig, err = fileTLS(cfg); err != nil {
+			return nil, err
+		}
+	}
+	l, err := net.Listen("tcp", cfg.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("edge: %w", err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	s := &Server{cfg: cfg, listener: l, cancel: cancel}
+	if hm, ok := h.(*handler); ok {
+		s.mux = hm.Mux
+	}
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	protocols.SetHTTP2(true)
+	if tlsConfig == nil {
+		protocols.SetUnencryptedHTTP2(true)
+	} else {
+		tlsConfig = tlsConfig.Clone()
+		tlsConfig.NextProtos = []string{"h2", "http/1.1"}
+		s.listener = tls.NewListener(l, tlsConfig)
+	}
+	s.http = &http.Server{
+		Handler:           stall(cfg.WriteStall, h),
+		Protocols:         protocols,
+		TLSConfig:         tlsConfig,
+		ReadHeaderTimeout: cfg.ReadHeaderTimeout,
+		IdleTimeout:       cfg.IdleTimeout,
+		MaxHeaderBytes:    cfg.MaxHeaderBytes,
+		HTTP2: &http.HTTP2Config{
+			MaxConcurrentStreams: cfg.MaxStreams,
+			WriteByteTimeout:     cfg.WriteStall,
+		},
+		BaseContext: func(net.Listener) context.Context { return ctx },
+		ErrorLog:    slog.NewLogLogger(s.log().Handler(), slog.LevelWarn),
+	}
+	return s, nil
+}
+
+func (s *Server) log() *slog.Logger {
+	if s.mux != nil && s.mux.o.Log != nil {
+		return s.mux.o.Log
+	}
+	return slog.New(slog.DiscardHandler)
+}
+
+func fileTLS(cfg Config) (*tls.Config, error) {
+	cert, err := tls.LoadX509KeyPair(cfg.CertFile, cfg.KeyFile)
+	if err != nil {
+		return nil, fmt.Errorf("edge: %s with %s: %w", cfg.CertFile, cfg.KeyFile, err)
+	}
+	return &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{cert}}, nil
+}
+
+// Addr is the address that is bound, with the port chosen for port 0.
+func (s *Server) Addr() string { return s.listener.Addr().String() }
+
+// Run serves until Close is called or ctx ends, and returns nil then.
+func (s *Server) Run(ctx context.Context) error {
+	defer context.AfterFunc(ctx, func() { _ = s.http.Close() })()
+	if s.mux != nil {
+		s.mux.SetServing(true)
+	}
+	if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("edge: %w", err)
+	}
+	return nil
+}
+
+// Drain says NOT_SERVING and ends health watches; the listener goes on.
+func (s *Server) Drain() {
+	s.drain.Do(func() {
+		if s.mux != nil {
+			s.mux.SetServing(false)
+			close(s.mux.draining)
+		}
+	})
+}
+
+// Close drains, waits for DrainDelay, stops taking connections and lets the
+// calls in flight finish. Calls that are still running when three quarters of
+// the time are over are cancelled; when all of it is over their connections
+// are cut.
+func (s *Server) Close(ctx context.Context) error {
+	s.Drain()
+	defer s.cancel()
+	select {
+	case <-time.After(s.cfg.DrainDelay):
+	case <-ctx.Done():
+	}
+	if deadline, ok := ctx.Deadline(); ok {
+		defer time.AfterFunc(time.Until(deadline)*3/4, s.cancel).Stop()
+	}
+	err := s.http.Shutdown(ctx)
+	// Shutdown closes the listener only when Serve has taken it.
+	_ = s.listener.Close()
+	if err != nil {
+		return errors.Join(fmt.Errorf("edge: calls were cut: %w", err), s.http.Close())
+	}
+	return nil
+}

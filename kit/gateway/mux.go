@@ -1,0 +1,140 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/sando-dev/sando/kit/interceptor"
+	"github.com/sando-dev/sando/kit/rpcerr"
+	"github.com/sando-dev/sando/kit/wire"
+)
+
+// Options configure NewMux.
+type Options struct {
+	JSON   wire.JSON
+	Errors *rpcerr.Table
+}
+
+// A Registration adds the routes of one service to a mux.
+type Registration func(context.Context, *runtime.ServeMux, grpc.ClientConnInterface) error
+
+// Routes makes a Registration of what grpc-gateway generates:
+//
+//	gateway.Routes(pb.NewFooServiceClient, pb.RegisterFooServiceHandlerClient)
+func Routes[C any](
+	client func(grpc.ClientConnInterface) C,
+	register func(context.Context, *runtime.ServeMux, C) error,
+) Registration {
+	return func(ctx context.Context, mux *runtime.ServeMux, conn grpc.ClientConnInterface) error {
+		return register(ctx, mux, client(conn))
+	}
+}
+
+// NewMux makes a gateway mux that answers in the one JSON and with the one
+// error shape, refuses query keys and body fields that mean nothing, passes on
+// the headers that handlers read, and shows the headers that they set.
+func NewMux(o Options) *runtime.ServeMux {
+	installQueryParser()
+	good := strict{Marshaler: o.JSON.Gateway()}
+	return runtime.NewServeMux(
+		runtime.WithMarshalerOption("application/json", good),
+		runtime.WithMarshalerOption(runtime.MIMEWildcard, strict{Marshaler: good.Marshaler, refuseBody: true}),
+		runtime.WithMiddlewares(openCall),
+		runtime.WithMetadata(parseForm),
+		runtime.WithIncomingHeaderMatcher(incoming),
+		runtime.WithOutgoingHeaderMatcher(shown),
+		runtime.WithOutgoingTrailerMatcher(func(string) (string, bool) { return "", false }),
+		runtime.WithErrorHandler(errorHandler(o.Errors)),
+		runtime.WithRoutingErrorHandler(routingErrorHandler(o.Errors)),
+		runtime.WithUnescapingMode(runtime.UnescapingModeAllExceptSlash),
+		runtime.WithWriteContentLength(),
+		runtime.WithDisablePathLengthFallback(),
+		runtime.WithDisableHTTPMethodOverride(),
+	)
+}
+
+// incoming chooses the request headers that reach handlers. Authorization is
+// not among them because the gateway passes it on by itself.
+func incoming(key string) (string, bool) {
+	switch key {
+	case "Idempotency-Key", "Traceparent", "Tracestate", "Baggage", "User-Agent",
+		"Accept-Language", "If-Match", "If-None-Match", interceptor.HeaderIncomingID:
+		return strings.ToLower(key), true
+	}
+	if strings.HasPrefix(key, "Sando-") {
+		return strings.ToLower(key), true
+	}
+	return "", false
+}
+
+// shown lets every header of a handler through under its own name, except
+// those that describe the body and the connection.
+func shown(key string) (string, bool) {
+	switch http.CanonicalHeaderKey(key) {
+	case "Content-Type", "Content-Length", "Content-Encoding", "Transfer-Encoding",
+		"Connection", "Trailer", "Te", "Upgrade", "Date":
+		return "", false
+	}
+	return key, true
+}
+
+func errorHandler(errs *rpcerr.Table) runtime.ErrorHandlerFunc {
+	return func(ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, _ *http.Request, err error) {
+		if md, ok := runtime.ServerMetadataFromContext(ctx); ok {
+			for k, values := range md.HeaderMD {
+				if name, ok := shown(k); ok {
+					for _, v := range values {
+						w.Header().Add(name, v)
+					}
+				}
+			}
+		}
+		errs.WriteHTTP(w, interceptor.RequestIDFrom(ctx), own(errs, err))
+	}
+}
+
+// own tells the errors of the gateway itself, which have no details, from
+// those of the server behind it.
+func own(errs *rpcerr.Table, err error) *rpcerr.Error {
+	var routing *runtime.HTTPStatusError
+	if errors.As(err, &routing) {
+		return rpcerr.New(rpcerr.ValidationFailed, "The path is not validly escaped.").WithCause(err)
+	}
+	s, ok := status.FromError(err)
+	if !ok || len(s.Proto().GetDetails()) > 0 || s.Code() != codes.InvalidArgument {
+		return errs.From(err)
+	}
+	if e, ok := unpack(s.Message()); ok {
+		return e
+	}
+	// A path parameter of the wrong type.
+	return rpcerr.New(rpcerr.ValidationFailed, s.Message())
+}
+
+func routingErrorHandler(errs *rpcerr.Table) runtime.RoutingErrorHandlerFunc {
+	return func(ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, code int) {
+		errs.WriteHTTP(w, interceptor.RequestIDFrom(ctx), Unroutable(r, code))
+	}
+}
+
+// Unroutable is the error for a request that no route takes, given the status
+// that the router found.
+func Unroutable(r *http.Request, code int) *rpcerr.Error {
+	switch code {
+	case http.StatusNotFound:
+		return rpcerr.Newf(rpcerr.NotFound, "There is nothing at %s.", r.URL.Path)
+	case http.StatusMethodNotAllowed:
+		return rpcerr.Newf(rpcerr.MethodNotAllowed, "%s does not take %s.", r.URL.Path, r.Method)
+	case http.StatusUnsupportedMediaType:
+		return rpcerr.New(rpcerr.UnsupportedMediaType, "")
+	default:
+		return rpcerr.New(rpcerr.ValidationFailed, "The request is malformed.")
+	}
+}

@@ -1,0 +1,35 @@
+package interceptor
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+
+	"connectrpc.com/connect/v2"
+
+	"github.com/sando-dev/sando/kit/rpcerr"
+)
+
+// Recover turns a panic into INTERNAL and logs where it happened. A panic with
+// http.ErrAbortHandler goes on: it is how a streaming handler breaks off.
+func Recover(log *slog.Logger) Named {
+	return Named{Name: "recover", Server: func(next connect.ServerFunc) connect.ServerFunc {
+		return func(ctx context.Context, spec connect.Spec, stream connect.ServerStream) (err error) {
+			defer func() {
+				v := recover()
+				if v == nil {
+					return
+				}
+				if v == http.ErrAbortHandler {
+					panic(v)
+				}
+				log.ErrorContext(ctx, "panic", "procedure", spec.Procedure,
+					"panic", fmt.Sprint(v), "stack", string(debug.Stack()))
+				err = rpcerr.New(rpcerr.Internal, "").WithCause(fmt.Errorf("panic: %v", v))
+			}()
+			return next(ctx, spec, stream)
+		}
+	}}
+}

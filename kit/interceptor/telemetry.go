@@ -1,0 +1,132 @@
+package interceptor
+
+import (
+	"context"
+	"strings"
+
+	"connectrpc.com/connect/v2"
+	"connectrpc.com/otelconnect"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/sando-dev/sando/kit/telemetry"
+)
+
+const headerTraceparent = "Traceparent"
+
+// Telemetry measures calls by procedure and code, and traces them when tracing
+// is on. Off, it only passes the caller's trace on. Either way the answer
+// carries the traceparent.
+func Telemetry(t telemetry.Telemetry) Named {
+	n := Named{Name: "telemetry"}
+	pass := propagate(t.Propagator)
+	if !t.Tracing && !t.Metrics {
+		n.Server = func(next connect.ServerFunc) connect.ServerFunc { return pass(echo(next)) }
+		return n
+	}
+	measure, err := otelconnect.NewServerInterceptor(otelOptions(t)...)
+	if err != nil {
+		n.err = err
+		return n
+	}
+	n.Server = func(next connect.ServerFunc) connect.ServerFunc { return pass(measure(echo(next))) }
+	return n
+}
+
+func otelOptions(t telemetry.Telemetry) []otelconnect.Option {
+	opts := []otelconnect.Option{
+		otelconnect.WithTracerProvider(t.TracerProvider),
+		otelconnect.WithMeterProvider(t.MeterProvider),
+		otelconnect.WithPropagator(t.Propagator),
+		otelconnect.WithTrustRemote(),
+	}
+	if !t.Tracing {
+		opts = append(opts, otelconnect.WithoutTracing())
+	}
+	if !t.Metrics {
+		opts = append(opts, otelconnect.WithoutMetrics())
+	}
+	return opts
+}
+
+// propagate takes the trace from the headers, unless the call came from
+// within the process with its trace in the context.
+func propagate(p propagation.TextMapPropagator) connect.ServerInterceptor {
+	return func(next connect.ServerFunc) connect.ServerFunc {
+		return func(ctx context.Context, spec connect.Spec, stream connect.ServerStream) error {
+			info, ok := connect.CallInfoForServerContext(ctx)
+			if ok && info.RequestHeader().Has(headerTraceparent) && !trace.SpanContextFromContext(ctx).IsValid() {
+				ctx = p.Extract(ctx, carrier{info.RequestHeader()})
+			}
+			return next(ctx, spec, stream)
+		}
+	}
+}
+
+// echo puts the trace of the call into the answer.
+func echo(next connect.ServerFunc) connect.ServerFunc {
+	return func(ctx context.Context, spec connect.Spec, stream connect.ServerStream) error {
+		if sc := trace.SpanContextFromContext(ctx); sc.IsValid() {
+			if info, ok := connect.CallInfoForServerContext(ctx); ok {
+				propagation.TraceContext{}.Inject(ctx, only{info.ResponseHeader(), headerTraceparent})
+			}
+		}
+		return next(ctx, spec, stream)
+	}
+}
+
+// Forward is for clients: it hands request id and trace on to the service
+// that is called.
+func Forward(t telemetry.Telemetry) (connect.ClientInterceptor, error) {
+	measure := func(next connect.ClientFunc) connect.ClientFunc { return next }
+	if t.Tracing || t.Metrics {
+		m, err := otelconnect.NewClientInterceptor(otelOptions(t)...)
+		if err != nil {
+			return nil, err
+		}
+		measure = m
+	}
+	return func(next connect.ClientFunc) connect.ClientFunc {
+		return measure(func(ctx context.Context, spec connect.Spec) (connect.ClientStream, error) {
+			if info, ok := connect.CallInfoForClientContext(ctx); ok {
+				if id := RequestIDFrom(ctx); id != "" {
+					info.RequestHeader().Set(HeaderIncomingID, id)
+				}
+				if trace.SpanContextFromContext(ctx).IsValid() {
+					t.Propagator.Inject(ctx, carrier{info.RequestHeader()})
+				}
+			}
+			return next(ctx, spec)
+		})
+	}, nil
+}
+
+// carrier lets a propagator read and write call metadata.
+type carrier struct{ h *connect.Header }
+
+func (c carrier) Get(key string) string { return c.h.Get(key) }
+func (c carrier) Set(key, value string) { c.h.Set(key, value) }
+
+func (c carrier) Keys() []string {
+	keys := make([]string, 0, c.h.Len())
+	for k := range c.h.All() {
+		keys = append(keys, k)
+	}
+	return keys
+}
+
+// only is a carrier that takes one key: an answer carries the traceparent, not
+// the tracestate.
+type only struct {
+	h   *connect.Header
+	key string
+}
+
+func (o only) Get(string) string { return "" }
+func (o only) Keys() []string    { return nil }
+
+func (o only) Set(key, value string) {
+	if strings.EqualFold(key, o.key) {
+		o.h.Set(key, value)
+	}
+}
