@@ -1,0 +1,120 @@
+package splice
+
+import (
+	"bytes"
+	"errors"
+	"io"
+)
+
+// A Plan says where an operation's answer keeps things. It is made once per
+// operation and shared.
+type Plan struct {
+	// DataKeys are the top-level names that may hold the data; the one that
+	// comes first in the body is it. Empty: the whole body is the data.
+	DataKeys []string
+	// ObjectKeys are the top-level names that together are the data, as one
+	// object in the order of the body. Excludes DataKeys.
+	ObjectKeys []string
+	// OrWhole takes the whole body as the data when no data key is in it; such
+	// a body must not be larger than 1 MiB.
+	OrWhole bool
+	// Array says that the data is a list. A null then counts as an empty one.
+	Array bool
+	// NextKey and TotalKey are the top-level names of the next cursor and of the
+	// number of all matches; empty for none.
+	NextKey, TotalKey string
+	// IDKey is the name of a row's id; empty for none.
+	IDKey string
+}
+
+// A Window says which rows of the data are wanted, and how.
+type Window struct {
+	// After is the id of the row before the first one wanted, as it stands in
+	// the body; empty starts at the first row.
+	After string
+	// Skip is the number of rows before the first one wanted; After wins.
+	Skip int
+	// Limit is the most rows to hand out; 0 for all.
+	Limit int
+	// Lines writes one row a line instead of an array. Line breaks between the
+	// tokens of a row are left out.
+	Lines bool
+}
+
+// A Page says what passed by.
+type Page struct {
+	// Rows were handed out, of Seen rows in the body.
+	Rows, Seen int
+	// More says that rows follow the last one handed out.
+	More bool
+	// Last is the id of row number Window.Limit of those handed out, as it
+	// stands in the body; empty when there were fewer or it has none.
+	Last string
+	// Found says whether the row of Window.After was there.
+	Found bool
+	// Next is the provider's cursor of the next page; empty at the end.
+	Next string
+	// Total is the number of all matches; -1 when the body does not say.
+	Total int64
+}
+
+// wholeLimit bounds a body that is kept because its data key may be missing.
+const wholeLimit = 1 << 20
+
+// Copy writes the data of src to dst and returns what it found. After an error
+// dst may hold a part of the data; what the caller wraps around it must then
+// not be completed. Errors of dst are a [*WriteError], those of src are
+// returned as they are.
+func (p *Plan) Copy(dst io.Writer, src io.Reader, w Window) (Page, error) {
+	if !p.OrWhole || len(p.DataKeys) == 0 {
+		return p.copy(dst, src, w)
+	}
+	kept := &keeper{limit: wholeLimit}
+	page, err := p.copy(dst, io.TeeReader(src, kept), w)
+	if !errors.Is(err, ErrNoData) && !errors.Is(err, ErrShape) || kept.over {
+		return page, err
+	}
+	// Nothing was written: the data is only begun where its key was found.
+	if _, bad := io.Copy(kept, src); bad != nil {
+		return Page{}, bad
+	}
+	if kept.over {
+		return page, err
+	}
+	whole := Plan{Array: p.Array, IDKey: p.IDKey}
+	return whole.copy(dst, &kept.body, w)
+}
+
+// A keeper keeps what passes by, up to a limit.
+type keeper struct {
+	body  bytes.Buffer
+	limit int
+	over  bool
+}
+
+func (k *keeper) Write(b []byte) (int, error) {
+	if k.over = k.over || k.body.Len()+len(b) > k.limit; !k.over {
+		k.body.Write(b)
+	}
+	return len(b), nil
+}
+
+func (p *Plan) copy(dst io.Writer, src io.Reader, w Window) (Page, error) {
+	c := borrow(p, dst, w)
+	defer c.release()
+	for {
+		n, err := src.Read(c.buf[:])
+		if n > 0 {
+			if bad := c.feed(c.buf[:n]); bad != nil {
+				return c.page, bad
+			}
+		}
+		switch {
+		case err == nil:
+		case errors.Is(err, io.EOF):
+			return c.page, c.finish()
+		default:
+			return c.page, err
+		}
+	}
+}
