@@ -21,7 +21,7 @@ type Named struct {
 	Server connect.ServerInterceptor
 
 	// shape, set by Errors, gives an error its final form.
-	shape func(ctx context.Context, err error) error
+	shape func(ctx context.Context, spec connect.Spec, err error) error
 	// err is why the link could not be built.
 	err error
 }
@@ -64,12 +64,12 @@ func Chain(links ...Named) ([]connect.ServerInterceptor, error) {
 }
 
 // shaping runs a link and shapes its error.
-func shaping(shape func(context.Context, error) error, link connect.ServerInterceptor) connect.ServerInterceptor {
+func shaping(shape func(context.Context, connect.Spec, error) error, link connect.ServerInterceptor) connect.ServerInterceptor {
 	return func(next connect.ServerFunc) connect.ServerFunc {
 		run := link(next)
 		return func(ctx context.Context, spec connect.Spec, stream connect.ServerStream) error {
 			if err := run(ctx, spec, stream); err != nil {
-				return shape(ctx, err)
+				return shape(ctx, spec, err)
 			}
 			return nil
 		}

@@ -10,32 +10,44 @@ import (
 	"github.com/sando-dev/sando/kit/rpcerr"
 )
 
-// Errors gives every error the one shape and logs the private cause of faults
-// that are ours. It is the innermost link; through Chain, the errors of the
-// other links get their shape from it too.
+// Errors gives every error the one shape and logs its private cause: loudly
+// when the fault is ours, for debugging otherwise. It is the innermost link;
+// through Chain the errors of the other links get their shape from it too.
 func Errors(table *rpcerr.Table, log *slog.Logger) Named {
-	shape := func(ctx context.Context, err error) error {
-		return table.Connect(err, RequestIDFrom(ctx))
+	shape := func(ctx context.Context, spec connect.Spec, err error) error {
+		shaped := table.Connect(err, requestID(ctx))
+		if error(shaped) == err {
+			return err
+		}
+		if cause := errors.Unwrap(table.From(shaped)); cause != nil {
+			log.LogAttrs(ctx, causeLevel(shaped), "fault",
+				slog.String("procedure", spec.Procedure),
+				slog.String("code", codeText(shaped)),
+				slog.String("request_id", requestID(ctx)),
+				slog.String("cause", cause.Error()))
+		}
+		return shaped
 	}
-	return Named{
-		Name:  "errors",
-		shape: shape,
-		Server: func(next connect.ServerFunc) connect.ServerFunc {
-			return func(ctx context.Context, spec connect.Spec, stream connect.ServerStream) error {
-				err := next(ctx, spec, stream)
-				if err == nil {
-					return nil
-				}
-				if e := table.From(shape(ctx, err)); e.Code == rpcerr.Internal {
-					cause := errors.Unwrap(e)
-					if cause == nil {
-						cause = err
-					}
-					log.ErrorContext(ctx, "internal error", "procedure", spec.Procedure,
-						"request_id", RequestIDFrom(ctx), "cause", cause.Error())
-				}
-				return err
-			}
-		},
+	return Named{Name: "errors", shape: shape, Server: func(next connect.ServerFunc) connect.ServerFunc { return next }}
+}
+
+// causeLevel is the level for a cause: a caller's mistake is worth a line only
+// when somebody is looking for it.
+func causeLevel(err error) slog.Level {
+	if level := levelOf(err); level > slog.LevelInfo {
+		return level
 	}
+	return slog.LevelDebug
+}
+
+// requestID finds the id also where ctx does not have it, outside of the link
+// request_id.
+func requestID(ctx context.Context) string {
+	if id := RequestIDFrom(ctx); id != "" {
+		return id
+	}
+	if info, ok := connect.CallInfoForServerContext(ctx); ok {
+		return info.ResponseHeader().Get(HeaderRequestID)
+	}
+	return ""
 }

@@ -2,7 +2,6 @@ package interceptor
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"time"
 
@@ -18,25 +17,31 @@ func Log(log *slog.Logger) Named {
 		return func(ctx context.Context, spec connect.Spec, stream connect.ServerStream) error {
 			start := time.Now()
 			n := &notes{}
-			err := next(context.WithValue(ctx, notesKey{}, n), spec, stream)
-			level := levelOf(err)
-			if !log.Enabled(ctx, level) {
-				return err
-			}
-			attrs := make([]slog.Attr, 0, 8)
-			attrs = append(attrs,
-				slog.String("procedure", spec.Procedure),
-				slog.String("code", codeText(err)),
-				slog.Duration("took", time.Since(start)),
-				slog.String("request_id", RequestIDFrom(ctx)),
-			)
-			if info, ok := connect.CallInfoForServerContext(ctx); ok && info.Protocol != "" {
-				attrs = append(attrs, slog.String("protocol", info.Protocol))
-			}
-			log.LogAttrs(ctx, level, "call", append(attrs, n.take()...)...)
+			// What stays when the handler panics.
+			err := error(rpcerr.New(rpcerr.Internal, ""))
+			defer func() { line(ctx, log, spec, n, start, err) }()
+			err = next(context.WithValue(ctx, notesKey{}, n), spec, stream)
 			return err
 		}
 	}}
+}
+
+func line(ctx context.Context, log *slog.Logger, spec connect.Spec, n *notes, start time.Time, err error) {
+	level := levelOf(err)
+	if !log.Enabled(ctx, level) {
+		return
+	}
+	attrs := make([]slog.Attr, 0, 12)
+	attrs = append(attrs,
+		slog.String("procedure", spec.Procedure),
+		slog.String("code", codeText(err)),
+		slog.Float64("ms", float64(time.Since(start).Microseconds())/1000),
+		slog.String("request_id", RequestIDFrom(ctx)),
+	)
+	if info, ok := connect.CallInfoForServerContext(ctx); ok && info.Protocol != "" {
+		attrs = append(attrs, slog.String("protocol", info.Protocol))
+	}
+	log.LogAttrs(ctx, level, "call", append(attrs, n.take()...)...)
 }
 
 // codeText is the product's code of an error, which says more than the RPC's.
@@ -50,15 +55,15 @@ func codeText(err error) string {
 	return connect.CodeOf(err).String()
 }
 
+// levelOf is how loud the line of a call is.
 func levelOf(err error) slog.Level {
-	var ce *connect.Error
-	if err == nil || !errors.As(err, &ce) {
+	if err == nil {
 		return slog.LevelInfo
 	}
-	switch ce.Code() {
-	case connect.CodeInternal, connect.CodeUnknown, connect.CodeDataLoss:
+	switch rpcerr.CodeOf(err) {
+	case rpcerr.Internal:
 		return slog.LevelError
-	case connect.CodeUnavailable, connect.CodeDeadlineExceeded:
+	case rpcerr.Unavailable, rpcerr.DeadlineExceeded:
 		return slog.LevelWarn
 	default:
 		return slog.LevelInfo

@@ -25,9 +25,9 @@ func Recover(log *slog.Logger) Named {
 				if v == http.ErrAbortHandler {
 					panic(v)
 				}
-				log.ErrorContext(ctx, "panic", "procedure", spec.Procedure,
+				log.ErrorContext(ctx, "panic", "procedure", spec.Procedure, "request_id", requestID(ctx),
 					"panic", fmt.Sprint(v), "stack", string(debug.Stack()))
-				err = rpcerr.New(rpcerr.Internal, "").WithCause(fmt.Errorf("panic: %v", v))
+				err = rpcerr.New(rpcerr.Internal, "")
 			}()
 			return next(ctx, spec, stream)
 		}

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"connectrpc.com/connect/v2"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/protobuf/proto"
 )
 
 // A Violation says which field of a request is wrong, and why.
@@ -105,11 +107,29 @@ func (e *Error) WithRetryAfter(d time.Duration) *Error {
 	return &c
 }
 
-// CodeOf gives the code of the outermost *Error in err's chain, and "" when
-// there is none. It does not look into another service's error: use Table.From.
+// CodeOf gives the code of an error, our own or another service's, and "" when
+// it has none. It tells a caller what to do next; what to show is for a Table.
 func CodeOf(err error) Code {
-	if e, ok := errors.AsType[*Error](err); ok && e != nil {
-		return e.Code
+	for ; err != nil; err = errors.Unwrap(err) {
+		switch e := err.(type) {
+		case *Error:
+			return e.Code
+		case *connect.Error:
+			if e.IsRemote() {
+				return reasonOf(e)
+			}
+		}
+	}
+	return ""
+}
+
+// reasonOf reads the code in the details of a remote error.
+func reasonOf(e *connect.Error) Code {
+	for _, d := range e.Details() {
+		var info errdetails.ErrorInfo
+		if d.Type == string(info.ProtoReflect().Descriptor().FullName()) && proto.Unmarshal(d.Value, &info) == nil {
+			return Code(info.GetReason())
+		}
 	}
 	return ""
 }

@@ -99,6 +99,9 @@ func (t *Table) WriteHTTP(w http.ResponseWriter, requestID string, err error) {
 	if o.RetryAfter > 0 {
 		h.Set("Retry-After", strconv.Itoa(o.RetryAfter))
 	}
+	if o.StatusCode == http.StatusUnauthorized && h.Get("WWW-Authenticate") == "" {
+		h.Set("WWW-Authenticate", `Bearer realm="`+t.domain+`"`)
+	}
 	w.WriteHeader(o.StatusCode)
 	// The caller may be gone; there is nobody left to tell.
 	_, _ = w.Write(body)

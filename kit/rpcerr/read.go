@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	"connectrpc.com/connect/v2"
@@ -34,25 +35,32 @@ func (t *Table) From(err error) *Error {
 	if err == nil {
 		return nil
 	}
-	e, remote := t.outermost(err)
-	if e != nil {
-		return e
+	e, remote := t.decide(err, false)
+	if remote != nil {
+		return t.fromRemote(remote)
 	}
-	return t.fromRemote(remote)
+	return t.orPlain(e, err)
 }
 
 // public reads an error for showing it: a remote error that nobody relayed
 // stays private.
 func (t *Table) public(err error) *Error {
-	e, remote := t.outermost(err)
+	e, remote := t.decide(err, false)
 	switch {
-	case e != nil:
-		return e
+	case remote == nil:
+		return t.orPlain(e, err)
 	case remote.relay:
 		return t.fromRemote(remote)
 	default:
 		return New(Internal, "").WithCause(err)
 	}
+}
+
+func (t *Table) orPlain(e *Error, err error) *Error {
+	if e != nil {
+		return e
+	}
+	return t.fromPlain(err)
 }
 
 // peer is an error that another service answered with.
@@ -69,34 +77,37 @@ type detail struct {
 	value []byte
 }
 
-// outermost walks the chain from the outside and stops at the first error that
-// decides: our own, or a peer's.
-func (t *Table) outermost(err error) (*Error, *peer) {
-	relay := false
-	for at := err; at != nil; at = errors.Unwrap(at) {
-		switch e := at.(type) {
-		case relayed:
-			relay = true
-		case *Error:
-			return e, nil
-		case *connect.Error:
-			if !e.IsRemote() {
-				return t.fromLocal(e), nil
-			}
+// decide walks the tree of errors from the outside and stops at the first that
+// says what happened: our own error, or a peer's. It must not look behind a
+// peer's: in process, the peer's private half hangs there.
+func (t *Table) decide(err error, relay bool) (*Error, *peer) {
+	switch e := err.(type) {
+	case nil:
+		return nil, nil
+	case *Error:
+		return e, nil
+	case relayed:
+		relay = true
+	case *connect.Error:
+		if e.IsRemote() {
 			return nil, connectPeer(e, relay)
-		case interface{ GRPCStatus() *status.Status }:
-			return nil, grpcPeer(at, e.GRPCStatus(), relay)
 		}
+		return t.fromLocal(e), nil
+	case interface{ GRPCStatus() *status.Status }:
+		return nil, grpcPeer(err, e.GRPCStatus(), relay)
+	case interface{ Unwrap() []error }:
+		for _, part := range e.Unwrap() {
+			if own, remote := t.decide(part, relay); own != nil || remote != nil {
+				return own, remote
+			}
+		}
+		return nil, nil
 	}
-	return t.fromPlain(err), nil
+	return t.decide(errors.Unwrap(err), relay)
 }
 
-// fromPlain reads an error that carries no code. A joined error counts when
-// one of its parts does.
+// fromPlain reads an error that carries no code.
 func (t *Table) fromPlain(err error) *Error {
-	if e, ok := errors.AsType[*Error](err); ok && e != nil {
-		return e
-	}
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.Is(err, context.Canceled):
@@ -113,19 +124,17 @@ func (t *Table) fromPlain(err error) *Error {
 // fromLocal reads a connect error made in this process: by a table, by the RPC
 // library (a body that does not parse, a message over the limit) or by a
 // handler that did without this package. The last two keep their code and lose
-// their text, but a body that does not parse may say why.
+// their text, unless an *Error caused them, as when a codec says what is wrong.
 func (t *Table) fromLocal(ce *connect.Error) *Error {
 	cause := errors.Unwrap(ce)
 	if s, ok := cause.(shaped); ok {
 		return s.err
 	}
-	if e, ok := errors.AsType[*Error](cause); ok && e != nil {
+	if e, remote := t.decide(cause, false); e != nil && remote == nil {
 		return e
 	}
-	if cause != nil {
-		if e := t.fromPlain(cause); e.Code != Internal {
-			return e
-		}
+	if e := t.fromPlain(cause); e.Code != Internal {
+		return e
 	}
 	return New(codeOf(ce.Code()), "").WithCause(ce)
 }
@@ -195,7 +204,10 @@ func (e *Error) readInfo(info *errdetails.ErrorInfo, domain string) {
 				e.RetryAfter = time.Duration(s) * time.Second
 			}
 		case metaDetails:
-			_ = json.Unmarshal([]byte(v), &e.Details)
+			// Numbers keep their digits.
+			dec := json.NewDecoder(strings.NewReader(v))
+			dec.UseNumber()
+			_ = dec.Decode(&e.Details)
 		case metaRaw:
 			e.Raw = json.RawMessage(v)
 		}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -45,7 +46,7 @@ func (t *Table) Connect(err error, requestID string) *connect.Error {
 	}
 	e := t.public(err)
 	entry := t.entry(e)
-	out := connect.NewError(entry.RPC, e.text(entry)).WithCause(shaped{e, requestID})
+	out := connect.NewError(entry.RPC, strings.ToValidUTF8(e.text(entry), "\uFFFD")).WithCause(shaped{e, requestID})
 	out = withDetail(out, t.info(e, entry, requestID))
 	if e.RetryAfter > 0 {
 		out = withDetail(out, &errdetails.RetryInfo{RetryDelay: durationpb.New(e.RetryAfter)})
@@ -64,8 +65,7 @@ func (t *Table) Connect(err error, requestID string) *connect.Error {
 func withDetail(e *connect.Error, m proto.Message) *connect.Error {
 	d, err := connectproto.NewErrorDetail(m)
 	if err != nil {
-		// Text that is not UTF-8 does not encode; the error without this
-		// detail is still true.
+		// A violation that is not UTF-8; the error without it is still true.
 		return e
 	}
 	return e.WithDetail(d)
@@ -93,6 +93,10 @@ func (t *Table) info(e *Error, entry Entry, requestID string) *errdetails.ErrorI
 	}
 	if raw := e.raw(); raw != nil {
 		meta[metaRaw] = string(raw)
+	}
+	for k, v := range meta {
+		// A string that is not UTF-8 would cost the whole detail.
+		meta[k] = strings.ToValidUTF8(v, "\uFFFD")
 	}
 	return &errdetails.ErrorInfo{Reason: string(entry.Code), Domain: t.domain, Metadata: meta}
 }
