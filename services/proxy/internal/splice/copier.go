@@ -38,14 +38,13 @@ type copier struct {
 	dst     io.Writer
 	page    Page
 
-	role   role   // of the value whose name was read last
-	seen   uint8  // roles found so far, a bit each
-	parts  uint64 // object keys found so far, a bit each
-	level  int    // containers around the data
-	rows   bool   // the machine is inside of the list
-	on     bool   // bytes are handed out
-	done   bool   // the last row wanted was handed out
-	isNull bool   // the data is null where a list was expected
+	role  role   // of the value whose name was read last
+	seen  uint8  // roles found so far, a bit each
+	parts uint64 // object keys found so far, a bit each
+	level int    // containers around the data
+	rows  bool   // the machine is inside of the list
+	on    bool   // bytes are handed out
+	done  bool   // the last row wanted was handed out
 
 	base    int64 // bytes before the present chunk
 	mark    int   // start of what is to be handed out of the chunk
@@ -64,7 +63,7 @@ func borrow(p *Plan, dst io.Writer, w Window) *copier {
 	c.plan, c.window, c.dst = p, w, dst
 	c.page = Page{Total: -1, Found: w.After == ""}
 	c.role, c.seen, c.parts, c.level = ignored, 0, 0, 0
-	c.rows, c.on, c.done, c.isNull, c.keeping = false, false, false, false, false
+	c.rows, c.on, c.done, c.keeping = false, false, false, false
 	c.base, c.mark, c.from, c.scratch = 0, 0, 0, c.scratch[:0]
 	if !c.whole() {
 		c.machine.watch = 1
@@ -191,25 +190,18 @@ func (c *copier) start(b []byte, at int) error {
 func (c *copier) startData(b []byte, at, level int) error {
 	c.seen |= 1 << data
 	c.role, c.level = data, level
-	list := b[at] == '['
-	if c.plan.Array && !list {
-		if b[at] != 'n' {
-			return ErrShape
-		}
-		c.isNull = true
+	if !c.plan.Array {
+		c.on, c.mark = true, at
 		return nil
 	}
-	if list && c.plan.Array {
+	switch b[at] {
+	case '[':
 		c.rows = true
 		c.machine.watch = level + 1
-		if c.window.Lines {
-			return nil
-		}
-		if c.window.After != "" || c.window.Skip > 0 {
-			return c.writeString("[")
-		}
+	case 'n':
+	default:
+		return ErrShape
 	}
-	c.on, c.mark = true, at
 	return nil
 }
 
@@ -250,10 +242,14 @@ func (c *copier) startInRows(b []byte, at int) error {
 	if c.window.Limit > 0 && c.page.Rows+1 == c.window.Limit && c.plan.IDKey != "" {
 		c.machine.watch = c.level + 2
 	}
-	if !c.on {
-		c.on, c.mark = true, at
+	if c.on {
+		return nil
 	}
-	return nil
+	c.on, c.mark = true, at
+	if c.window.Lines || c.page.Rows > 0 {
+		return nil
+	}
+	return c.writeString("[")
 }
 
 // waiting says whether the row that begins comes before the first one wanted.
@@ -274,10 +270,6 @@ func (c *copier) end(b []byte, at int) error {
 		return c.write(b[c.mark:at])
 	}
 	if !c.keeping {
-		if c.isNull && c.role == data {
-			c.role = ignored
-			return c.emptyList()
-		}
 		return nil
 	}
 	switch text := c.kept(b, at); c.role {
@@ -336,18 +328,11 @@ func (c *copier) endData(b []byte, at int) error {
 	case c.on:
 		c.on = false
 		return c.write(b[c.mark:at])
-	case c.window.Lines:
+	case c.window.Lines || c.page.Rows == 0:
 		return nil
 	default:
 		return c.writeString("]")
 	}
-}
-
-func (c *copier) emptyList() error {
-	if c.window.Lines {
-		return nil
-	}
-	return c.writeString("[]")
 }
 
 // finish is called at the end of the body.

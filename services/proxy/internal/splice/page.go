@@ -61,7 +61,9 @@ type Page struct {
 // wholeLimit bounds a body that is kept because its data key may be missing.
 const wholeLimit = 1 << 20
 
-// Copy writes the data of src to dst and returns what it found. After an error
+// Copy writes the data of src to dst and returns what it found. Of a list
+// without a row that is wanted nothing is written, so that the caller may go on
+// with another page or write an empty list. After an error
 // dst may hold a part of the data; what the caller wraps around it must then
 // not be completed. Errors of dst are a [*WriteError], those of src are
 // returned as they are.
