@@ -1,0 +1,3 @@
+module github.com/sando-dev/sando/emulator
+
+go 1.26
