@@ -35,8 +35,14 @@ func (c *checker) unified(u *catalogv1.UnifiedResource) {
 	c.sentence(u, "description", u.GetDescription())
 	c.unifiedSources(u)
 	c.unifiedFields(u)
+	seen := make(map[[2]string]bool)
 	for _, f := range u.GetFilters() {
 		c.filter(u, f)
+		key := [2]string{f.GetName(), f.GetOperation()}
+		if seen[key] {
+			c.fail(f, "name", "the filter %q appears twice", f.GetName())
+		}
+		seen[key] = true
 	}
 	if u.GetUpdate() != nil {
 		c.update(u)
