@@ -107,7 +107,6 @@ func (o *org) appLookup() query.Lookup[*app] {
 		"vendor":           func(a *app) any { return a.vendor },
 		"activeUsersCount": func(a *app) any { return o.activeUsers(a) },
 		"lastVisitTime":    func(a *app) any { return o.lastVisitTime(a) },
-		"licenses":         func(a *app) any { return o.licences(a) },
 	}
 	return func(key string) (query.Field[*app], bool) {
 		if get, ok := builtin[key]; ok {
@@ -217,6 +216,15 @@ func money(value int64, currency string) wire.Object {
 	return wire.Obj("value", value, "currency", currency)
 }
 
+// licences is the field that includeLicenses adds; it cannot be named in fields.
+func (c *call) licences() ([]query.Field[*app], error) {
+	include, _, err := c.boolean("includeLicenses")
+	if err != nil || !include {
+		return nil, err
+	}
+	return []query.Field[*app]{{Key: "licenses", Get: func(a *app) any { return c.org.licences(a) }}}, nil
+}
+
 // listApps is GET /apps.
 func listApps(c *call) (reply, error) {
 	find := c.org.appLookup()
@@ -229,13 +237,8 @@ func listApps(c *call) (reply, error) {
 		defaults: defaultAppFields, match: match,
 		search: func(a *app) string { return a.name + " " + a.category + " " + a.vendor + " " + a.description },
 	}
-	include, _, err := c.boolean("includeLicenses")
-	if err != nil {
+	if l.extra, err = c.licences(); err != nil {
 		return reply{}, err
-	}
-	if include {
-		l.defaults += ",licenses"
-		l.always = []string{"licenses"}
 	}
 	return list(c, l)
 }
@@ -246,19 +249,15 @@ func getApp(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	include, _, err := c.boolean("includeLicenses")
+	extra, err := c.licences()
 	if err != nil {
 		return reply{}, err
 	}
-	names := or(c.text("fields"), defaultAppFields)
-	if include {
-		names += ",licenses"
-	}
-	fields, err := query.Select(c.org.appLookup(), names)
+	fields, err := query.Select(c.org.appLookup(), or(c.text("fields"), defaultAppFields))
 	if err != nil {
 		return reply{}, err
 	}
-	return one("app", fields, a)
+	return one("app", append(fields, extra...), a)
 }
 
 // pathApp is the application that the path names.

@@ -7,7 +7,6 @@ import (
 	"mime/multipart"
 	"net/http"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -119,7 +118,7 @@ func createFile(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	if !regexp.MustCompile(`^\d+/[^/]+$`).MatchString(name) {
+	if stamp, base, ok := strings.Cut(name, "/"); !ok || base == "" || strings.Contains(base, "/") || strings.Trim(stamp, "0123456789") != "" || stamp == "" {
 		return reply{}, invalidf("\"path\" must be of the form <timestamp>/<filename>")
 	}
 	kind, err := p.str("type")

@@ -20,6 +20,7 @@ type listing[T any] struct {
 	find     query.Lookup[T]
 	defaults string   // fields when the caller names none
 	always   []string // fields that come whether named or not
+	extra    []query.Field[T]
 	order    query.Order[T]
 	size     int
 	search   func(T) string // the text that q looks in, nil when q is not taken
@@ -33,6 +34,7 @@ func list[T any](c *call, l listing[T]) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
+	fields = append(fields, l.extra...)
 	request, err := l.request(c)
 	if err != nil {
 		return reply{}, err

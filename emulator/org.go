@@ -62,6 +62,7 @@ func newOrg(o Org, opts Options) *org {
 		}),
 		roles:     seedRoles(),
 		userEdits: map[int64]*userEdit{}, removed: map[linkKey]bool{},
+		accounts: map[int64]int64{}, syncing: map[int64]time.Time{},
 	}
 	org.userFields = seedUserFields()
 	org.userFind = userLookup(org.userFields)

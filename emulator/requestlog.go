@@ -26,7 +26,7 @@ type Request struct {
 	Fault      FaultKind         `json:"fault,omitempty"`
 	Status     int               `json:"status"`    // as decided, also when a fault kept it from being sent
 	Committed  bool              `json:"committed"` // a write that was done
-	Count      int               `json:"count"`     // how often this method, path, query and body have come so far
+	Count      int               `json:"count"`     // how often this method, path, query and body have come
 }
 
 // requestLog is the history of requests.
@@ -86,7 +86,7 @@ func (e *Emulator) log(entry Request) {
 	l := &e.requests
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.counts == nil {
+	if l.counts == nil || len(l.counts) > maxLogged {
 		l.counts = map[string]int{}
 	}
 	l.seq++

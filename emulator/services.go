@@ -1,6 +1,8 @@
 package emulator
 
 import (
+	"bytes"
+	"encoding/csv"
 	"encoding/json"
 	"net/http"
 	"strings"
@@ -37,7 +39,8 @@ func syncCustom(c *call) (reply, error) {
 // syncGluu is PUT /services/sync/gluu: a CSV file.
 func syncGluu(c *call) (reply, error) {
 	return c.sync("sync_gluu_custom_integration", func(content []byte) error {
-		if !strings.Contains(string(content), ",") {
+		rows, err := csv.NewReader(bytes.NewReader(content)).ReadAll()
+		if err != nil || len(rows) < 2 {
 			return invalidf("The file is not valid CSV")
 		}
 		return nil
