@@ -1,0 +1,69 @@
+package plan
+
+import (
+	"strconv"
+
+	"github.com/sando-dev/sando/services/unified/internal/records"
+)
+
+// CustomField is one of an organisation's own fields.
+type CustomField struct {
+	// Key is the member of the source record, and of the output.
+	Key string
+	// Type is the provider's word for the type, e.g. `singleLine`, `number`, `bool`.
+	Type string
+}
+
+// customFields appends the object of the organisation's own fields: those that have a value, in the order of their definitions.
+func (r *Runner) customFields(dst []byte, o *output) []byte {
+	json := []byte{'{'}
+	for i, field := range r.call.Custom {
+		v := r.frame.customSlots[i]
+		if records.KindOf(v) <= records.Null {
+			continue
+		}
+		before := len(json)
+		if before > 1 {
+			json = append(json, ',')
+		}
+		json = append(records.AppendQuoted(json, []byte(field.Key)), ':')
+		var ok bool
+		if json, ok = field.append(json, v); !ok {
+			r.Warnings++
+			if !records.Valid(v) {
+				json = json[:before]
+				continue
+			}
+			json = append(json, v...)
+		}
+		r.trace.custom(field.Key, v)
+	}
+	return appendRaw(dst, o.tag, append(json, '}'))
+}
+
+// append writes a value as the field's type says; not ok when it does not fit the type, and is kept as it is.
+func (f CustomField) append(dst, v []byte) ([]byte, bool) {
+	kind := records.KindOf(v)
+	switch f.Type {
+	case "number", "currency":
+		if kind != records.String {
+			return append(dst, v...), kind == records.Number
+		}
+		inner := v[1 : len(v)-1]
+		if _, err := strconv.ParseFloat(string(inner), 64); err != nil || !records.Valid(inner) {
+			return dst, false
+		}
+		return append(dst, inner...), true
+	case "bool":
+		b, out := boolean(v, kind)
+		if out != good {
+			return dst, false
+		}
+		return strconv.AppendBool(dst, b.boolean), true
+	default:
+		if !records.Valid(v) {
+			return dst, false
+		}
+		return append(dst, v...), true
+	}
+}

@@ -1,0 +1,76 @@
+package plan
+
+import (
+	"bytes"
+	"strconv"
+	"strings"
+)
+
+// Step says how one output field of a record was made.
+type Step struct {
+	// Field is the output field, with the indexes of elements, e.g. `licenses[1].name`.
+	Field string
+	// Layer and Expression are the row.
+	Layer, Expression string
+	// SourcePath and SourceValue are the place in the record that decided; empty for constants and expressions.
+	SourcePath  string
+	SourceValue []byte
+	// Value is the output as JSON; nil when the field is left out.
+	Value []byte
+}
+
+// Explain maps a record and tells how each field came about.
+func (r *Runner) Explain(record []byte) ([]Step, error) {
+	r.trace = &tracer{}
+	defer func() { r.trace = nil }()
+	_, err := r.Append(nil, record)
+	return r.trace.steps, err
+}
+
+// tracer collects steps; a nil tracer does nothing.
+type tracer struct {
+	steps   []Step
+	indexes []int
+}
+
+func (t *tracer) push(index int) {
+	if t != nil {
+		t.indexes = append(t.indexes, index)
+	}
+}
+
+func (t *tracer) pop() {
+	if t != nil {
+		t.indexes = t.indexes[:len(t.indexes)-1]
+	}
+}
+
+func (t *tracer) step(r *Runner, u *rule, from string, source []byte, c cell, ok bool) {
+	if t == nil {
+		return
+	}
+	s := Step{Field: u.name, Layer: u.layer, Expression: u.written, SourceValue: bytes.Clone(source)}
+	if source != nil {
+		s.SourcePath = from
+	}
+	if u.each != nil && len(t.indexes) > 0 {
+		index := t.indexes[len(t.indexes)-1]
+		s.Field = strings.Replace(u.name, "[]", "["+strconv.Itoa(index)+"]", 1)
+		if source != nil {
+			s.SourcePath = u.each.pointer + "/" + strconv.Itoa(index) + from
+		}
+	}
+	if ok {
+		s.Value = appendJSON(nil, u.convert, c, &r.scratch)
+	}
+	t.steps = append(t.steps, s)
+}
+
+func (t *tracer) custom(key string, v []byte) {
+	if t != nil {
+		t.steps = append(t.steps, Step{
+			Field: "custom_fields." + key, Layer: "catalog", Expression: "field of the organisation",
+			SourcePath: "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(key), SourceValue: bytes.Clone(v), Value: bytes.Clone(v),
+		})
+	}
+}

@@ -1,0 +1,111 @@
+package records
+
+import (
+	"bytes"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// AppendText appends the text of a JSON string. Broken escapes and bytes that are not UTF-8 become U+FFFD.
+func AppendText(dst, str []byte) []byte {
+	s := str[1 : len(str)-1]
+	if bytes.IndexByte(s, '\\') < 0 && utf8.Valid(s) {
+		return append(dst, s...)
+	}
+	for i := 0; i < len(s); {
+		if s[i] == '\\' {
+			var n int
+			dst, n = appendEscape(dst, s[i:])
+			i += n
+			continue
+		}
+		r, n := utf8.DecodeRune(s[i:])
+		dst = utf8.AppendRune(dst, r)
+		i += n
+	}
+	return dst
+}
+
+// appendEscape appends what the escape at the start of s stands for and tells how long the escape is.
+func appendEscape(dst, s []byte) ([]byte, int) {
+	if len(s) < 2 {
+		return utf8.AppendRune(dst, utf8.RuneError), 1
+	}
+	switch s[1] {
+	case '"', '\\', '/':
+		return append(dst, s[1]), 2
+	case 'b':
+		return append(dst, '\b'), 2
+	case 'f':
+		return append(dst, '\f'), 2
+	case 'n':
+		return append(dst, '\n'), 2
+	case 'r':
+		return append(dst, '\r'), 2
+	case 't':
+		return append(dst, '\t'), 2
+	case 'u':
+		return appendUnicode(dst, s)
+	default:
+		return utf8.AppendRune(dst, utf8.RuneError), 2
+	}
+}
+
+func appendUnicode(dst, s []byte) ([]byte, int) {
+	r, ok := hex4(s)
+	if !ok {
+		return utf8.AppendRune(dst, utf8.RuneError), 2
+	}
+	if !utf16.IsSurrogate(r) {
+		return utf8.AppendRune(dst, r), 6
+	}
+	if low, ok := hex4(s[6:]); ok {
+		if pair := utf16.DecodeRune(r, low); pair != utf8.RuneError {
+			return utf8.AppendRune(dst, pair), 12
+		}
+	}
+	return utf8.AppendRune(dst, utf8.RuneError), 6
+}
+
+// hex4 reads an escape `\uXXXX`.
+func hex4(s []byte) (rune, bool) {
+	if len(s) < 6 || s[0] != '\\' || s[1] != 'u' {
+		return 0, false
+	}
+	var r rune
+	for _, c := range s[2:6] {
+		switch {
+		case c-'0' <= 9:
+			r = r<<4 | rune(c-'0')
+		case c|0x20 >= 'a' && c|0x20 <= 'f':
+			r = r<<4 | rune(c|0x20-'a'+10)
+		default:
+			return 0, false
+		}
+	}
+	return r, true
+}
+
+// AppendQuoted appends a text as a JSON string.
+func AppendQuoted(dst, text []byte) []byte {
+	const hex = "0123456789abcdef"
+	dst = append(dst, '"')
+	for i := 0; i < len(text); {
+		c := text[i]
+		switch {
+		case c == '"' || c == '\\':
+			dst = append(dst, '\\', c)
+		case c < 0x20:
+			dst = append(dst, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
+		case c < utf8.RuneSelf:
+			dst = append(dst, c)
+		default:
+			r, n := utf8.DecodeRune(text[i:])
+			dst = utf8.AppendRune(dst, r)
+			i += n
+			continue
+		}
+		i++
+	}
+	return append(dst, '"')
+}
