@@ -130,7 +130,7 @@ func chosen[T any](c *call, l listing[T]) ([]query.Field[T], error) {
 	asked := strings.Split(names, ",")
 	for _, name := range l.always {
 		if !slices.Contains(asked, name) {
-			names = name + "," + names
+			names += "," + name
 		}
 	}
 	return query.Select(l.find, names)

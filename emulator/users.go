@@ -224,7 +224,7 @@ func listUsers(c *call) (reply, error) {
 	}
 	return list(c, listing[user]{
 		key: "users", source: userSource{c.org}, id: user.id, find: c.org.userFind, size: maxPage,
-		defaults: defaultUserFields, always: []string{"additionalEmails", "id"}, match: match,
+		defaults: defaultUserFields, always: []string{"id", "additionalEmails"}, match: match,
 		search: func(u user) string { return u.fullName() + " " + u.email() },
 	})
 }
