@@ -1,10 +1,23 @@
 package upstream
 
 import (
+	"context"
 	"errors"
+	"fmt"
+	"io"
 	"log/slog"
+	"net/http"
+	"strings"
 	"time"
 )
+
+type client struct {
+	cfg      Config
+	engine   engine
+	breakers *breakers
+	log      *slog.Logger
+	now      func() time.Time
+}
 
 // New makes a client. The log gets one line per attempt that is repeated and
 // per breaker that opens or closes. Now is the clock for Retry-After dates.
@@ -12,5 +25,95 @@ func New(cfg Config, log *slog.Logger, now func() time.Time) (Client, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	return nil, errors.New("upstream: not built yet")
+	c := &client{cfg: cfg, breakers: newBreakers(cfg.Breaker, log), log: log, now: now}
+	c.engine = newStandard(&c.cfg, newDialer(&c.cfg))
+	return c, nil
+}
+
+func (c *client) Close() error {
+	c.engine.close()
+	return nil
+}
+
+// check refuses what no engine should see.
+func (r *Request) check() error {
+	switch {
+	case r.URL == nil || r.URL.Host == "":
+		return errors.New("the URL names no host")
+	case r.URL.Scheme != "https" && r.URL.Scheme != "http":
+		return errors.New("the URL is neither http nor https")
+	case r.URL.User != nil:
+		return errors.New("the URL holds user information")
+	case r.Method == "" || r.Method == http.MethodConnect:
+		return errors.New("the method cannot be sent")
+	}
+	return nil
+}
+
+// attempt sends r once.
+func (c *client) attempt(parent context.Context, r *Request, body io.Reader) (*Response, *Error) {
+	report, refused := c.breakers.enter(r.Key)
+	if refused != nil {
+		return nil, refused
+	}
+	began := time.Now()
+	resp, failed := c.exchange(parent, r, body)
+	switch {
+	case failed != nil && c.cfg.Breaker.blames(failed, time.Since(began)):
+		report(failed)
+	case failed != nil:
+		report(errNeither)
+	case unavailable(resp.Status):
+		report(fmt.Errorf("the provider answers %d", resp.Status))
+	default:
+		report(nil)
+	}
+	return resp, failed
+}
+
+// unavailable tells the statuses by which a provider says that it is not
+// there: asking again makes sense, asking on and on does not.
+func unavailable(status int) bool {
+	return status == http.StatusBadGateway || status == http.StatusServiceUnavailable || status == http.StatusGatewayTimeout
+}
+
+func (c *client) exchange(parent context.Context, r *Request, body io.Reader) (*Response, *Error) {
+	ctx, cancel := context.WithCancelCause(parent)
+	w := newWatch(cancel, &c.cfg)
+	x := &exchange{request: r, header: outgoing(r), body: body}
+	a, err := c.engine.send(ctx, x)
+	if err != nil {
+		failed := classify(parent, ctx, err, x.turn.finish())
+		w.stop()
+		return nil, failed
+	}
+	w.header()
+	resp, err := c.open(&wire{parent: parent, ctx: ctx, src: a.body, watch: w, max: c.cfg.MaxBody}, a)
+	if err != nil {
+		w.stop()
+		// The connection is of no more use; that closing fails changes nothing.
+		_ = a.body.Close()
+		return nil, &Error{Kind: KindProtocol, Sent: true, cause: err}
+	}
+	return resp, nil
+}
+
+// open makes the answer one for the caller: without what belongs to the hop,
+// and unpacked.
+func (c *client) open(b *wire, a *answer) (*Response, error) {
+	if a.status < 200 || a.status > 999 {
+		return nil, fmt.Errorf("the provider answers %d", a.status)
+	}
+	stripHops(a.header)
+	resp := &Response{Status: a.status, Header: a.header, ContentLength: a.length, Body: b}
+	switch coding := strings.ToLower(strings.Join(a.header["Content-Encoding"], ",")); coding {
+	case "", "identity":
+	case "gzip", "x-gzip":
+		resp.Body, resp.ContentLength = &unpacked{wire: b}, -1
+		delete(a.header, "Content-Length")
+	default:
+		return nil, errors.New("the body comes in a coding that was not asked for")
+	}
+	delete(a.header, "Content-Encoding")
+	return resp, nil
 }

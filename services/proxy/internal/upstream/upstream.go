@@ -27,8 +27,9 @@ type Request struct {
 	// 7.6.1), Host, Content-Length and Accept-Encoding, which the client sets
 	// itself. It is not changed.
 	Header http.Header
-	// Body is what to send; nil for nothing. A Body that is an io.Closer is
-	// closed by Do.
+	// Body is what to send; nil for nothing. It stays the caller's to close.
+	// A provider that answers before it has everything may have Body read
+	// until Response.Body is closed.
 	Body io.Reader
 	// GetBody gives the body afresh for a further attempt. Without it a
 	// request with a body is sent once.

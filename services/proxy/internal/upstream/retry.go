@@ -1,0 +1,141 @@
+package upstream
+
+import (
+	"context"
+	"io"
+	"math/rand/v2"
+	"time"
+
+	"github.com/sando-dev/sando/services/proxy/internal/upstream/retryafter"
+)
+
+// Do sends r, again where that is safe and may help.
+func (c *client) Do(ctx context.Context, r *Request) (*Response, error) {
+	if err := r.check(); err != nil {
+		return nil, &Error{Kind: KindInvalid, cause: err}
+	}
+	body := r.Body
+	for n := 1; ; n++ {
+		resp, failed := c.attempt(ctx, r, watched(body))
+		next, ok := c.again(ctx, r, n, resp, failed)
+		if !ok {
+			if failed != nil {
+				return nil, failed
+			}
+			return resp, nil
+		}
+		if resp != nil {
+			discard(resp.Body)
+		}
+		body = next
+	}
+}
+
+// again decides on a further attempt, waits for its time and gives its body.
+// Until it says yes the answer at hand is kept: it may be the best there is.
+func (c *client) again(ctx context.Context, r *Request, n int, resp *Response, failed *Error) (io.Reader, bool) {
+	if n >= c.cfg.Retry.Attempts || r.Body != nil && r.GetBody == nil || !repeatable(r, resp, failed) {
+		return nil, false
+	}
+	wait := c.backoff(n)
+	if resp != nil {
+		if asked, ok := retryafter.Parse(resp.Header, c.now()); ok {
+			wait = max(wait, asked)
+		}
+	}
+	if _, bounded := ctx.Deadline(); !bounded && wait > c.cfg.Retry.Max {
+		return nil, false
+	}
+	if !sleep(ctx, wait) {
+		return nil, false
+	}
+	if r.Again != nil && r.Again(ctx) != nil {
+		return nil, false
+	}
+	var body io.Reader
+	if r.Body != nil {
+		var err error
+		if body, err = r.GetBody(); err != nil {
+			return nil, false
+		}
+	}
+	c.log.DebugContext(ctx, "upstream attempt repeated", "key", r.Key, "attempt", n+1, "status", status(resp), "kind", kind(failed))
+	return body, true
+}
+
+// repeatable tells whether sending r again is safe and may help.
+func repeatable(r *Request, resp *Response, failed *Error) bool {
+	if failed == nil {
+		return unavailable(resp.Status) && (!r.Write || r.Idempotent)
+	}
+	if failed.Sent && r.Write && !r.Idempotent {
+		return false
+	}
+	switch failed.Kind {
+	case KindDial, KindDNS, KindReset:
+		return true
+	case KindTLS:
+		return failed.Timeout
+	}
+	return false
+}
+
+// backoff draws the wait before attempt n+1.
+func (c *client) backoff(n int) time.Duration {
+	most := min(c.cfg.Retry.Base<<min(n-1, 16), c.cfg.Retry.Max)
+	return rand.N(most) + 1
+}
+
+// sleep waits, unless that would take all the time ctx has left.
+func sleep(ctx context.Context, wait time.Duration) bool {
+	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= wait {
+		return false
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// discard reads a short rest, so that the connection can be used again.
+func discard(body io.ReadCloser) {
+	// Either way the body is done with.
+	_, _ = io.CopyN(io.Discard, body, 64<<10)
+	_ = body.Close()
+}
+
+// watched marks the errors of the caller's body as such.
+func watched(r io.Reader) io.Reader {
+	if r == nil {
+		return nil
+	}
+	return marked{r}
+}
+
+type marked struct{ io.Reader }
+
+func (m marked) Read(p []byte) (int, error) {
+	n, err := m.Reader.Read(p)
+	if err != nil && err != io.EOF {
+		err = &bodyError{err}
+	}
+	return n, err
+}
+
+func status(r *Response) int {
+	if r == nil {
+		return 0
+	}
+	return r.Status
+}
+
+func kind(e *Error) string {
+	if e == nil {
+		return ""
+	}
+	return string(e.Kind)
+}
