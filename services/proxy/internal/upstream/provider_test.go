@@ -29,6 +29,7 @@ type provider struct {
 	wg                     sync.WaitGroup
 	mu                     sync.Mutex
 	open                   []net.Conn
+	stopped                bool
 }
 
 // say is an answer of fixed bytes on a connection that stays open.
@@ -42,11 +43,14 @@ func say(raw string) func(int, *http.Request, net.Conn) bool {
 const ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 func (p *provider) dial(context.Context, string, string) (net.Conn, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.stopped {
+		return nil, net.ErrClosed
+	}
 	near, far := net.Pipe()
 	p.conns.Add(1)
-	p.mu.Lock()
 	p.open = append(p.open, far)
-	p.mu.Unlock()
 	p.wg.Go(func() { p.serve(far) })
 	return near, nil
 }
@@ -68,6 +72,7 @@ func (p *provider) serve(c net.Conn) {
 
 func (p *provider) stop() {
 	p.mu.Lock()
+	p.stopped = true
 	for _, c := range p.open {
 		_ = c.Close()
 	}
