@@ -68,10 +68,10 @@ func (c *checker) effect(op *catalogv1.Operation) {
 		c.fail(op, "effect", "is missing: read, write or destructive")
 	case kind == catalogv1.Kind_KIND_LIST || kind == catalogv1.Kind_KIND_GET:
 		if !read {
-			c.fail(op, "effect", "a %s is a read", op.GetMethod())
+			c.fail(op, "effect", "%s is a read", op.GetMethod())
 		}
 	case kind != catalogv1.Kind_KIND_CUSTOM && read:
-		c.fail(op, "effect", "a %s is no read", op.GetMethod())
+		c.fail(op, "effect", "%s is no read", op.GetMethod())
 	}
 	if read && !op.GetIdempotent() {
 		c.fail(op, "idempotent", "a read is idempotent; say so")
@@ -162,11 +162,11 @@ func (c *checker) recordID(op *catalogv1.Operation) {
 	switch kindOf(op.GetMethod()) {
 	case catalogv1.Kind_KIND_GET, catalogv1.Kind_KIND_UPDATE, catalogv1.Kind_KIND_DELETE:
 		if !NamesRecord(op) {
-			c.fail(op, "method", "a %s needs the path parameter id", op.GetMethod())
+			c.fail(op, "method", "%s needs the path parameter id", op.GetMethod())
 		}
 	case catalogv1.Kind_KIND_LIST, catalogv1.Kind_KIND_CREATE:
 		if NamesRecord(op) {
-			c.fail(op, "method", "a %s has no path parameter id; name a parent id_<parent>", op.GetMethod())
+			c.fail(op, "method", "%s has no path parameter id; name a parent id_<parent>", op.GetMethod())
 		}
 	}
 }

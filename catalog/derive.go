@@ -130,6 +130,12 @@ func PublicRoute(op *catalogv1.Operation) (verb, path string) {
 	return "POST", path + "/" + method
 }
 
+// BudgetKey names the provider's own bucket that a call falls into, e.g. `PUT /users/{}`: operations and variants that end at the same place
+// share its limit.
+func BudgetKey(req *catalogv1.Request) string {
+	return req.GetHttpMethod() + " " + placePattern.ReplaceAllString(req.GetPath(), "{}")
+}
+
 // NamesRecord says whether an operation is about one record, which its path parameter `id` names.
 func NamesRecord(op *catalogv1.Operation) bool {
 	for _, p := range op.GetRequest().GetParameters() {
