@@ -1,6 +1,9 @@
 package query
 
-import "strings"
+import (
+	"cmp"
+	"strings"
+)
 
 // Order is a sort order: fields with a direction, the record's id last.
 type Order[T any] []key[T]
@@ -47,7 +50,8 @@ func (o Order[T]) values(row T) []any {
 	return v
 }
 
-// compare orders two positions.
+// compare orders two positions. Equal ones follow their ids in the direction of the last field, so that a list of the
+// newest first is so within one instant, too.
 func (o Order[T]) compare(a, b position) int {
 	for i, k := range o {
 		c := compare(a.values[i], b.values[i])
@@ -58,5 +62,8 @@ func (o Order[T]) compare(a, b position) int {
 			return c
 		}
 	}
-	return compare(a.id, b.id)
+	if n := len(o); n > 0 && o[n-1].desc {
+		return cmp.Compare(b.id, a.id)
+	}
+	return cmp.Compare(a.id, b.id)
 }
