@@ -29,8 +29,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.serveRPC(w, r, id)
 	default:
 		r = limit(w, r, h.o.MaxBody)
-		if plain, pattern := h.plain.Handler(r); pattern != "" {
-			_ = plain
+		if _, pattern := h.plain.Handler(r); pattern != "" {
 			h.plain.ServeHTTP(w, r)
 			return
 		}
@@ -72,6 +71,27 @@ func (h *handler) refuseRPC(w http.ResponseWriter, r *http.Request, err error, i
 	}
 	h.o.Errors.WriteHTTP(w, id, err)
 }
+
+// notFound answers for a path that neither mux has. The plain one may have it
+// under another method.
+func (m *Mux) notFound(w http.ResponseWriter, r *http.Request) {
+	verdict := &statusOnly{header: http.Header{}, code: http.StatusNotFound}
+	m.plain.ServeHTTP(verdict, r)
+	if allow := verdict.header.Get("Allow"); allow != "" {
+		w.Header().Set("Allow", allow)
+	}
+	m.o.Errors.WriteHTTP(w, interceptor.RequestIDFrom(r.Context()), gateway.Unroutable(r, verdict.code))
+}
+
+// statusOnly keeps the status that a router decides on.
+type statusOnly struct {
+	header http.Header
+	code   int
+}
+
+func (s *statusOnly) Header() http.Header         { return s.header }
+func (s *statusOnly) Write(b []byte) (int, error) { return len(b), nil }
+func (s *statusOnly) WriteHeader(code int)        { s.code = code }
 
 // recover answers for a plain handler that panicked.
 func (h *handler) recover(w http.ResponseWriter, r *http.Request, id string) {

@@ -114,7 +114,7 @@ func (m *Mux) watch(ctx context.Context, _ connect.Spec, s connect.ServerStream)
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-m.draining:
+	case <-Draining(ctx):
 		return s.Send(&grpc_health_v1.HealthCheckResponse{Status: grpc_health_v1.HealthCheckResponse_NOT_SERVING})
 	}
 }

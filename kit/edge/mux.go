@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"connectrpc.com/connect/v2"
@@ -49,7 +50,9 @@ type Mux struct {
 	// services are the names of the RPC services mounted.
 	services []string
 	serving  atomic.Bool
+	// draining is closed by the Server that runs the mux.
 	draining chan struct{}
+	finish   sync.Once
 }
 
 // NewMux makes an empty mux. It is not ready until a Server runs it, or
@@ -58,13 +61,16 @@ func NewMux(o MuxOptions) *Mux {
 	if o.MaxBody == 0 {
 		o.MaxBody = DefaultMaxBody
 	}
-	return &Mux{
+	m := &Mux{
 		o:        o,
 		rpc:      http.NewServeMux(),
 		plain:    http.NewServeMux(),
-		gateway:  gateway.NewMux(gateway.Options{JSON: o.JSON, Errors: o.Errors}),
 		draining: make(chan struct{}),
 	}
+	m.gateway = gateway.NewMux(gateway.Options{
+		JSON: o.JSON, Errors: o.Errors, NotFound: http.HandlerFunc(m.notFound),
+	})
+	return m
 }
 
 // RPC serves the procedures of srv over gRPC, gRPC-Web and Connect, and lists
@@ -137,9 +143,11 @@ func (m *Mux) SetServing(on bool) { m.serving.Store(on) }
 
 // Handler gives the handler for a listener.
 func (m *Mux) Handler() http.Handler {
-	m.mountHealth()
-	if !m.o.NoReflection {
-		m.mountReflection()
-	}
+	m.finish.Do(func() {
+		m.mountHealth()
+		if !m.o.NoReflection {
+			m.mountReflection()
+		}
+	})
 	return &handler{Mux: m}
 }

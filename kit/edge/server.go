@@ -24,8 +24,9 @@ type Config struct {
 	MaxHeaderBytes int `yaml:"max_header_bytes"`
 	// MaxStreams limits the calls at once on one HTTP/2 connection.
 	MaxStreams int `yaml:"max_streams"`
-	// WriteStall cuts a client that takes no byte of its answer for this long.
-	WriteStall time.Duration `yaml:"write_stall"`
+	// Stall cuts a client that neither takes nor sends a byte for this long
+	// while one is due.
+	Stall time.Duration `yaml:"stall"`
 	// DrainDelay is how long the listener says NOT_SERVING and goes on working
 	// before it stops, so that balancers can notice.
 	DrainDelay time.Duration `yaml:"drain_delay"`
@@ -44,7 +45,7 @@ func DefaultConfig(addr string) Config {
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
 		MaxStreams:        250,
-		WriteStall:        30 * time.Second,
+		Stall:             30 * time.Second,
 	}
 }
 
@@ -55,6 +56,7 @@ type Server struct {
 	http     *http.Server
 	mux      *Mux
 	cancel   context.CancelFunc
+	draining chan struct{}
 	drain    sync.Once
 }
 
@@ -72,10 +74,11 @@ func Listen(cfg Config, h http.Handler, tlsConfig *tls.Config) (*Server, error) 
 		return nil, fmt.Errorf("edge: %w", err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	s := &Server{cfg: cfg, listener: l, cancel: cancel}
-	if hm, ok := h.(*handler); ok {
-		s.mux = hm.Mux
+	s := &Server{cfg: cfg, listener: l, cancel: cancel, draining: make(chan struct{})}
+	if finished, ok := h.(*handler); ok {
+		s.mux, s.draining = finished.Mux, finished.draining
 	}
+	ctx = context.WithValue(ctx, drainKey{}, s.draining)
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	protocols.SetHTTP2(true)
@@ -87,7 +90,7 @@ func Listen(cfg Config, h http.Handler, tlsConfig *tls.Config) (*Server, error) 
 		s.listener = tls.NewListener(l, tlsConfig)
 	}
 	s.http = &http.Server{
-		Handler:           stall(cfg.WriteStall, h),
+		Handler:           stall(cfg.Stall, h),
 		Protocols:         protocols,
 		TLSConfig:         tlsConfig,
 		ReadHeaderTimeout: cfg.ReadHeaderTimeout,
@@ -95,7 +98,8 @@ func Listen(cfg Config, h http.Handler, tlsConfig *tls.Config) (*Server, error) 
 		MaxHeaderBytes:    cfg.MaxHeaderBytes,
 		HTTP2: &http.HTTP2Config{
 			MaxConcurrentStreams: cfg.MaxStreams,
-			WriteByteTimeout:     cfg.WriteStall,
+			WriteByteTimeout:     cfg.Stall,
+			SendPingTimeout:      cfg.Stall,
 		},
 		BaseContext: func(net.Listener) context.Context { return ctx },
 		ErrorLog:    slog.NewLogLogger(s.log().Handler(), slog.LevelWarn),
@@ -133,13 +137,14 @@ func (s *Server) Run(ctx context.Context) error {
 	return nil
 }
 
-// Drain says NOT_SERVING and ends health watches; the listener goes on.
+// Drain says NOT_SERVING and tells endless streams to end, see Draining; the
+// listener goes on.
 func (s *Server) Drain() {
 	s.drain.Do(func() {
 		if s.mux != nil {
 			s.mux.SetServing(false)
-			close(s.mux.draining)
 		}
+		close(s.draining)
 	})
 }
 

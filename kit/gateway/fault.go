@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"mime"
 	"net/http"
 	"strings"
 
@@ -41,30 +42,38 @@ func unpack(text string) (*rpcerr.Error, bool) {
 }
 
 // strict decodes bodies with errors that survive.
-type strict struct {
-	runtime.Marshaler
-	// refuseBody is for content types that are not JSON: a body is an error,
-	// no body is fine.
-	refuseBody bool
-}
+type strict struct{ runtime.Marshaler }
 
 func (s strict) NewDecoder(r io.Reader) runtime.Decoder {
 	return runtime.DecoderFunc(func(v any) error {
-		if s.refuseBody {
-			return packError(refuse(r))
+		if body, ok := r.(foreignBody); ok {
+			return packError(body.refuse())
 		}
 		return packError(s.Marshaler.NewDecoder(r).Decode(v))
 	})
 }
 
-func refuse(r io.Reader) error {
-	switch _, err := io.ReadFull(r, make([]byte, 1)); {
-	case err == nil:
-		return rpcerr.New(rpcerr.UnsupportedMediaType, "The body must be JSON.").
-			WithFix("Send Content-Type: application/json.")
-	default:
+// foreignBody is a body that does not say it is JSON. Only handlers of their
+// own may read it.
+type foreignBody struct{ io.ReadCloser }
+
+// refuse is io.EOF for a body with nothing in it.
+func (b foreignBody) refuse() error {
+	if _, err := io.ReadFull(b, make([]byte, 1)); err != nil {
 		return err
 	}
+	return rpcerr.New(rpcerr.UnsupportedMediaType, "The body must be JSON.").
+		WithFix("Send Content-Type: application/json.")
+}
+
+// isForeign reports whether the content type names something else than JSON. A
+// body without a type is taken for JSON.
+func isForeign(contentType string) bool {
+	if contentType == "" || contentType == "application/json" {
+		return false
+	}
+	media, _, err := mime.ParseMediaType(contentType)
+	return err != nil || media != "application/json" && !strings.HasSuffix(media, "+json")
 }
 
 func packError(err error) error {

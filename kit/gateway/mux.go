@@ -20,6 +20,8 @@ import (
 type Options struct {
 	JSON   wire.JSON
 	Errors *rpcerr.Table
+	// NotFound answers for a path without a route; nil is the one error shape.
+	NotFound http.Handler
 }
 
 // A Registration adds the routes of one service to a mux.
@@ -42,17 +44,15 @@ func Routes[C any](
 // the headers that handlers read, and shows the headers that they set.
 func NewMux(o Options) *runtime.ServeMux {
 	installQueryParser()
-	good := strict{Marshaler: o.JSON.Gateway()}
 	return runtime.NewServeMux(
-		runtime.WithMarshalerOption("application/json", good),
-		runtime.WithMarshalerOption(runtime.MIMEWildcard, strict{Marshaler: good.Marshaler, refuseBody: true}),
+		runtime.WithMarshalerOption(runtime.MIMEWildcard, strict{o.JSON.Gateway()}),
 		runtime.WithMiddlewares(openCall),
 		runtime.WithMetadata(parseForm),
 		runtime.WithIncomingHeaderMatcher(incoming),
 		runtime.WithOutgoingHeaderMatcher(shown),
 		runtime.WithOutgoingTrailerMatcher(func(string) (string, bool) { return "", false }),
 		runtime.WithErrorHandler(errorHandler(o.Errors)),
-		runtime.WithRoutingErrorHandler(routingErrorHandler(o.Errors)),
+		runtime.WithRoutingErrorHandler(o.unrouted),
 		runtime.WithUnescapingMode(runtime.UnescapingModeAllExceptSlash),
 		runtime.WithWriteContentLength(),
 		runtime.WithDisablePathLengthFallback(),
@@ -116,25 +116,4 @@ func own(errs *rpcerr.Table, err error) *rpcerr.Error {
 	}
 	// A path parameter of the wrong type.
 	return rpcerr.New(rpcerr.ValidationFailed, s.Message())
-}
-
-func routingErrorHandler(errs *rpcerr.Table) runtime.RoutingErrorHandlerFunc {
-	return func(ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, code int) {
-		errs.WriteHTTP(w, interceptor.RequestIDFrom(ctx), Unroutable(r, code))
-	}
-}
-
-// Unroutable is the error for a request that no route takes, given the status
-// that the router found.
-func Unroutable(r *http.Request, code int) *rpcerr.Error {
-	switch code {
-	case http.StatusNotFound:
-		return rpcerr.Newf(rpcerr.NotFound, "There is nothing at %s.", r.URL.Path)
-	case http.StatusMethodNotAllowed:
-		return rpcerr.Newf(rpcerr.MethodNotAllowed, "%s does not take %s.", r.URL.Path, r.Method)
-	case http.StatusUnsupportedMediaType:
-		return rpcerr.New(rpcerr.UnsupportedMediaType, "")
-	default:
-		return rpcerr.New(rpcerr.ValidationFailed, "The request is malformed.")
-	}
 }

@@ -41,14 +41,21 @@ type call struct {
 // openCall puts the call into the request's context.
 func openCall(next runtime.HandlerFunc) runtime.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request, params map[string]string) {
-		ctx := context.WithValue(r.Context(), callKey{}, &call{})
-		next(w, r.WithContext(ctx), params)
+		if hit, ok := r.Context().Value(probeKey{}).(*bool); ok {
+			*hit = true
+			return
+		}
+		r = r.WithContext(context.WithValue(r.Context(), callKey{}, &call{}))
+		if r.Body != nil && r.Body != http.NoBody && isForeign(r.Header.Get("Content-Type")) {
+			r.Body = foreignBody{r.Body}
+		}
+		next(w, r, params)
 	}
 }
 
 // parseForm runs ahead of a generated handler, and of no other: it takes the
 // query away from http.Request.ParseForm, which drops what it cannot parse and
-// reads bodies. A body without a type is taken for JSON.
+// reads bodies.
 func parseForm(ctx context.Context, r *http.Request) metadata.MD {
 	c, ok := ctx.Value(callKey{}).(*call)
 	if !ok {

@@ -38,7 +38,7 @@ type Error struct {
 	// Violations name the fields that are wrong.
 	Violations []Violation
 	// Raw is the body of the upstream that failed, already redacted.
-	Raw json.RawMessage
+	Raw json.RawMessage `json:",omitempty"`
 	// Retryable overrides the table's answer; nil keeps it.
 	Retryable *bool
 
