@@ -1,0 +1,247 @@
+// Package call carries out tool calls, whatever brought them: it checks arguments and scope, asks for confirmation where the server wants it,
+// calls the service that does the work, keeps the answer within bounds, and records the call before anybody sees its answer.
+package call
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"time"
+
+	"github.com/sando-dev/sando/access"
+	authv1 "github.com/sando-dev/sando/gen/sando/auth/v1"
+	"github.com/sando-dev/sando/kit/interceptor"
+	"github.com/sando-dev/sando/kit/nearest"
+	"github.com/sando-dev/sando/kit/rpcerr"
+	"github.com/sando-dev/sando/services/mcp/internal/argument"
+	"github.com/sando-dev/sando/services/mcp/internal/tool"
+)
+
+// A Call is one tools/call. The caller stands in the context, see [access.FromContext].
+type Call struct {
+	// Set is what the server shows.
+	Set *tool.Set
+	// MaxBytes bounds the text of the answer.
+	MaxBytes int
+	// Name is the tool as the client named it; Arguments are its arguments as they came.
+	Name      string
+	Arguments []byte
+	// Client is the client's own name and version, as far as it is known.
+	Client string
+	// Answers is what the client says to an earlier question of this call; nil when there was none.
+	Answers *Answers
+	// Asks says that the client can put a question to its user.
+	Asks bool
+}
+
+// An Outcome is how a call ended. One of its members is set.
+type Outcome struct {
+	// Structured is the answer, one JSON object.
+	Structured []byte
+	// Failure is the error object of a call that failed.
+	Failure []byte
+	// Refused says that the server has no such tool; a fault of the protocol, not of a tool.
+	Refused *Refusal
+	// Question must be answered by the user before the call is carried out.
+	Question *Question
+}
+
+// A Refusal is a call of a tool that the server does not have.
+type Refusal struct {
+	Message string
+	Object  []byte
+}
+
+// Input is a call as a backend gets it.
+type Input struct {
+	Tool      *tool.Tool
+	Arguments *argument.Values
+	// MaxBytes bounds the answer.
+	MaxBytes int
+	// Key is the idempotency key of a write; empty for none.
+	Key string
+}
+
+// A Backend carries out the calls of one kind of tool. The answer is one JSON object.
+type Backend interface {
+	Call(ctx context.Context, in Input) ([]byte, error)
+}
+
+// A Recorder keeps the record of calls; see [access.Auditor].
+type Recorder interface {
+	Record(ctx context.Context, entries ...*authv1.LogEntry) error
+}
+
+// Options are what a [Pipeline] needs.
+type Options struct {
+	Log      *slog.Logger
+	Errors   *rpcerr.Table
+	Backends map[tool.Backend]Backend
+	Recorder Recorder
+	// Gate asks for confirmation; nil when no server can ask for it.
+	Gate *Gate
+	// Known are all tools there are, to tell a tool outside the scope from one that does not exist.
+	Known []*tool.Tool
+	// Timeout bounds one call.
+	Timeout time.Duration
+	// Now is the clock.
+	Now func() time.Time
+}
+
+// A Pipeline carries out calls. It may be used concurrently.
+type Pipeline struct {
+	Options
+	known map[string]*tool.Tool
+	names []string
+}
+
+// New makes a pipeline.
+func New(o Options) *Pipeline {
+	p := &Pipeline{Options: o, known: make(map[string]*tool.Tool)}
+	for _, t := range o.Known {
+		p.known[t.Name], p.known[t.Short] = t, t
+		p.names = append(p.names, t.Name)
+	}
+	return p
+}
+
+// Do carries out a call and records it.
+func (p *Pipeline) Do(ctx context.Context, c Call) Outcome {
+	ctx, cancel := context.WithTimeout(ctx, p.Timeout)
+	defer cancel()
+	w := &work{Call: c, start: p.Now()}
+	out, err := p.carryOut(ctx, w)
+	if recordErr := p.record(ctx, w, err); recordErr != nil {
+		err = unrecorded(w, err, recordErr)
+	}
+	if err == nil {
+		return out
+	}
+	object := p.Errors.Object(err, interceptor.RequestIDFrom(ctx))
+	if w.refused {
+		return Outcome{Refused: &Refusal{Message: p.Errors.From(err).Message, Object: object}}
+	}
+	return Outcome{Failure: object}
+}
+
+// work is a call on its way.
+type work struct {
+	Call
+	start time.Time
+	// tool is what is called in the end; for call_tool, the tool that it names.
+	tool      *tool.Tool
+	arguments *argument.Values
+	// refused says that the server does not have the tool; asked that nothing was done but a question put; done that a write was carried out.
+	refused, asked, done bool
+}
+
+func (p *Pipeline) carryOut(ctx context.Context, w *work) (Outcome, error) {
+	if err := p.find(w); err != nil {
+		return Outcome{}, err
+	}
+	if w.tool.Backend == tool.Discovery {
+		answer, err := discover(w)
+		return Outcome{Structured: answer}, err
+	}
+	if err := w.granted(ctx); err != nil {
+		return Outcome{}, err
+	}
+	confirm := w.Set.Confirms(w.tool)
+	values, err := w.read(confirm)
+	if err != nil {
+		return Outcome{}, err
+	}
+	w.arguments = values
+	in := Input{Tool: w.tool, Arguments: values, MaxBytes: w.MaxBytes}
+	if confirm {
+		question, key, err := p.Gate.pass(ctx, w)
+		if err != nil || question != nil {
+			w.asked = true
+			return Outcome{Question: question}, err
+		}
+		in.Key = key
+	}
+	answer, err := p.Backends[w.tool.Backend].Call(ctx, in)
+	if err != nil {
+		// What the services say to their callers, they may say to ours: the grant is the same.
+		return Outcome{}, rpcerr.Relay(err)
+	}
+	w.done = !w.tool.ReadOnly()
+	return Outcome{Structured: answer}, nil
+}
+
+// find settles which tool is meant.
+func (p *Pipeline) find(w *work) error {
+	t, ok := w.Set.Listed(w.Name)
+	if !ok {
+		return p.refuse(w)
+	}
+	w.tool = t
+	if t.Backend != tool.Discovery || t.Name != tool.CallTool {
+		return nil
+	}
+	outer, err := argument.Read(t.Operation, w.Arguments)
+	if err != nil {
+		return err
+	}
+	w.Name, w.Arguments = outer.Text(tool.ArgumentName), outer.Raw(tool.ArgumentArguments)
+	if w.tool, ok = w.Set.Selected(w.Name); !ok {
+		return p.refuse(w)
+	}
+	return nil
+}
+
+// refuse says why the server has no such tool: it is outside of its scope, or there is none.
+func (p *Pipeline) refuse(w *work) error {
+	w.refused = true
+	if t, ok := p.known[w.Name]; ok {
+		w.tool = t
+		return rpcerr.Newf(access.CodeOperationNotGranted, "the tool %q is outside the scope of this server", w.Name)
+	}
+	e := rpcerr.Newf(access.CodeUnknownTool, "this server has no tool %q", w.Name)
+	if near := nearest.Of(w.Name, p.names); near != "" {
+		e = e.WithFix("Did you mean " + near + "? List the tools and use one of their names.")
+	}
+	return e
+}
+
+// granted refuses what the grant does not name, before anything is sent; proxy refuses it again.
+func (w *work) granted(ctx context.Context) error {
+	caller, ok := access.FromContext(ctx)
+	if !ok {
+		return rpcerr.New(rpcerr.Unauthenticated, "")
+	}
+	for _, id := range w.tool.Grants {
+		if !caller.Grant.MayOperation(id, !w.tool.ReadOnly()) {
+			return rpcerr.New(access.CodeOperationNotGranted, "").WithDetail("operation", id)
+		}
+	}
+	return nil
+}
+
+func (w *work) read(confirm bool) (*argument.Values, error) {
+	if confirm {
+		return argument.Read(w.tool.Operation, w.Arguments, tool.ConfirmField())
+	}
+	return argument.Read(w.tool.Operation, w.Arguments)
+}
+
+// unrecorded is the error of a call whose record could not be written. What was done cannot be taken back, so it is said.
+func unrecorded(w *work, err, recordErr error) error {
+	if !w.done {
+		return recordErr
+	}
+	retry := false
+	e := rpcerr.New(access.CodeAuditUnavailable, "the call was carried out, but could not be recorded in the audit log").
+		WithFix("Do not repeat the call; read the record to see what it did.").WithCause(recordErr)
+	e.Retryable = &retry
+	return e
+}
+
+// envelope puts data under `result`.
+func envelope(data json.RawMessage) []byte {
+	b := make([]byte, 0, len(data)+len(`{"result":}`))
+	b = append(b, `{"result":`...)
+	b = append(b, data...)
+	return append(b, '}')
+}

@@ -1,0 +1,81 @@
+package call
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"github.com/sando-dev/sando/access"
+	"github.com/sando-dev/sando/kit/rpcerr"
+	"github.com/sando-dev/sando/services/mcp/internal/argument"
+	"github.com/sando-dev/sando/services/mcp/internal/tool"
+)
+
+// discover answers the discovery tools that need nobody else.
+func discover(w *work) ([]byte, error) {
+	values, err := argument.Read(w.tool.Operation, w.Arguments)
+	if err != nil {
+		return nil, err
+	}
+	w.arguments = values
+	if w.tool.Name == tool.SearchTools {
+		return found(w.Set, values.Text(tool.ArgumentQuery))
+	}
+	return schemas(w.Set, values.Text(tool.ArgumentName))
+}
+
+// hit is a tool that a search found.
+type hit struct {
+	Name        string           `json:"name"`
+	Title       string           `json:"title"`
+	Description string           `json:"description"`
+	Annotations tool.Annotations `json:"annotations"`
+	score       int
+}
+
+// found ranks tools by how many words of the query their name, title, tags and description hold. Without a query all are found.
+func found(set *tool.Set, query string) ([]byte, error) {
+	words := strings.Fields(strings.ToLower(query))
+	hits := []hit{}
+	for _, l := range set.Selection() {
+		score := rank(l, words)
+		if score == 0 && len(words) > 0 {
+			continue
+		}
+		hits = append(hits, hit{l.Name, l.Title, l.Description, l.Annotations, score})
+	}
+	slices.SortStableFunc(hits, func(a, b hit) int { return b.score - a.score })
+	data, err := json.Marshal(map[string]any{"tools": hits})
+	return envelope(data), err
+}
+
+func rank(l tool.Listing, words []string) int {
+	score := 0
+	name := strings.ToLower(l.Name + " " + l.Title + " " + strings.Join(l.Tags, " "))
+	text := strings.ToLower(l.Description)
+	for _, w := range words {
+		stem := strings.TrimSuffix(w, "s")
+		switch {
+		case strings.Contains(name, stem):
+			score += 3
+		case strings.Contains(text, stem):
+			score++
+		}
+	}
+	return score
+}
+
+func schemas(set *tool.Set, name string) ([]byte, error) {
+	for _, l := range set.Selection() {
+		if l.Name == name {
+			data, err := json.Marshal(struct {
+				Name   string          `json:"name"`
+				Input  json.RawMessage `json:"input_schema"`
+				Output json.RawMessage `json:"output_schema"`
+			}{l.Name, l.Input, l.Output})
+			return envelope(data), err
+		}
+	}
+	return nil, rpcerr.Newf(access.CodeUnknownTool, "this server has no tool %q", name).
+		WithFix("Find the tools with " + tool.SearchTools + ".")
+}

@@ -1,0 +1,179 @@
+package call
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/sando-dev/sando/access"
+	"github.com/sando-dev/sando/catalog"
+	catalogv1 "github.com/sando-dev/sando/gen/sando/catalog/v1"
+	proxyv1 "github.com/sando-dev/sando/gen/sando/proxy/v1"
+	"github.com/sando-dev/sando/kit/rpcerr"
+)
+
+const (
+	// maxCuts bounds how often a page is asked for again because it was too large.
+	maxCuts = 4
+	// noteRoom is kept free for the note of an answer that was cut, and for a longer cursor.
+	noteRoom = 700
+	// guessedRow is the size of a record in bytes before any was seen.
+	guessedRow = 1000
+)
+
+// list returns a page that stays below the bound. A page that turns out too large is asked for again with a smaller limit, so that its cursor
+// continues exactly after the last record shown.
+func (p *Proxy) list(ctx context.Context, in Input) ([]byte, error) {
+	op := in.Tool.Operation
+	_, resource, _ := catalog.SplitID(op.GetId())
+	req := &proxyv1.ListRequest{
+		Resource:            resource,
+		IntegratedAccountId: accountOf(ctx),
+		NextCursor:          optional(in.Arguments.Cursor()),
+		Query:               optional(in.Arguments.Query()),
+	}
+	asked := in.Arguments.Limit()
+	limit := asked
+	if limit == 0 {
+		limit = p.sizes.fitting(op, in.MaxBytes)
+	}
+	note := ""
+	for range maxCuts {
+		req.Limit = new(int32(limit))
+		page, err := p.proxy.List(ctx, req)
+		if err != nil {
+			if limit > 1 && p.errs.From(err).Code == rpcerr.ResultTooLarge {
+				limit, note = limit/8+1, cutNote(0, asked, in.MaxBytes)
+				continue
+			}
+			return nil, err
+		}
+		p.sizes.saw(op, page)
+		body, err := pageJSON(page, note)
+		if err != nil || len(body) <= in.MaxBytes {
+			return body, err
+		}
+		fit := rowsWithin(page.GetResult().GetJson(), in.MaxBytes-(len(body)-len(page.GetResult().GetJson()))-noteRoom)
+		if fit == 0 {
+			break
+		}
+		limit, note = min(fit, limit-1), cutNote(fit, max(asked, limit), in.MaxBytes)
+	}
+	return nil, rpcerr.Newf(rpcerr.ResultTooLarge, "one record alone is larger than the %d bytes that this server allows", in.MaxBytes).
+		WithFix("Ask for fewer fields, or raise max_result_bytes of the MCP server.")
+}
+
+func cutNote(rows, of, bound int) string {
+	if rows == 0 {
+		return fmt.Sprintf("This page is smaller than asked for, to stay below %d bytes. next_cursor continues exactly after it.", bound)
+	}
+	return fmt.Sprintf("This page has at most %d records instead of %d, to stay below %d bytes. next_cursor continues exactly after it; "+
+		"fewer fields leave room for more records.", rows, of, bound)
+}
+
+// pageJSON is a page in sando's envelope, with a note when there is something to say about it.
+func pageJSON(page *proxyv1.ListResponse, note string) ([]byte, error) {
+	body, err := access.JSON().Append(make([]byte, 0, len(page.GetResult().GetJson())+256), page)
+	if err != nil || note == "" {
+		return body, err
+	}
+	body = append(bytes.TrimSuffix(body, []byte("}")), `,"note":`...)
+	if body, err = jsontext.AppendQuote(body, note); err != nil {
+		return nil, err
+	}
+	return append(body, '}'), nil
+}
+
+// rowsWithin counts how many elements of an array fit into room bytes.
+func rowsWithin(array []byte, room int) int {
+	dec := jsontext.NewDecoder(bytes.NewReader(array))
+	if _, err := dec.ReadToken(); err != nil {
+		return 0
+	}
+	rows := 0
+	for dec.PeekKind() != ']' {
+		if err := dec.SkipValue(); err != nil || dec.InputOffset()+1 > int64(room) {
+			return rows
+		}
+		rows++
+	}
+	return rows
+}
+
+// fitWhole holds an answer that is no page to its bound. Of an array, whole records are left out and the note says so; anything else is refused.
+func fitWhole(body, data []byte, bound int) ([]byte, error) {
+	if len(body) <= bound {
+		return body, nil
+	}
+	rows := 0
+	if jsontext.Value(data).Kind() == '[' {
+		rows = rowsWithin(data, bound-len(body)+len(data)-noteRoom)
+	}
+	if rows == 0 {
+		return nil, rpcerr.Newf(rpcerr.ResultTooLarge, "the answer has %d bytes; this server allows %d", len(body), bound).
+			WithFix("Ask for fewer fields, or raise max_result_bytes of the MCP server.")
+	}
+	head, total := headOf(data, rows)
+	note := fmt.Sprintf("These are the first %d of %d records, to stay below %d bytes. There are no further pages: narrow the query.", rows, total, bound)
+	out := bytes.TrimSuffix(envelope(head), []byte("}"))
+	out, err := jsontext.AppendQuote(append(out, `,"note":`...), note)
+	return append(out, '}'), err
+}
+
+// headOf is the first rows of an array, and how many it has in all.
+func headOf(array []byte, rows int) (head []byte, total int) {
+	dec := jsontext.NewDecoder(bytes.NewReader(array))
+	if _, err := dec.ReadToken(); err != nil {
+		return array, 0
+	}
+	end := int64(0)
+	for dec.PeekKind() != ']' {
+		if err := dec.SkipValue(); err != nil {
+			break
+		}
+		if total++; total == rows {
+			end = dec.InputOffset()
+		}
+	}
+	return append(bytes.Clone(array[:end]), ']'), total
+}
+
+// sizes remembers how large the records of an operation are, so that a page asked for without a limit fits at once.
+type sizes struct {
+	rows sync.Map // operation id to *atomic.Int64, mean bytes of a record
+}
+
+func (s *sizes) of(op *catalogv1.Operation) *atomic.Int64 {
+	if mean, ok := s.rows.Load(op.GetId()); ok {
+		return mean.(*atomic.Int64)
+	}
+	mean := new(atomic.Int64)
+	mean.Store(guessedRow)
+	got, _ := s.rows.LoadOrStore(op.GetId(), mean)
+	return got.(*atomic.Int64)
+}
+
+// saw takes a page into account. Pages that race each other may be lost; it is an estimate.
+func (s *sizes) saw(op *catalogv1.Operation, page *proxyv1.ListResponse) {
+	if n := page.GetResultCount(); n > 0 {
+		mean := s.of(op)
+		mean.Store((3*mean.Load() + int64(len(page.GetResult().GetJson()))/int64(n) + 1) / 4)
+	}
+}
+
+// fitting is the page size to ask for when the caller does not say: what fits with a tenth to spare, no more than the provider's own default.
+func (s *sizes) fitting(op *catalogv1.Operation, bound int) int {
+	most := int(op.GetPaging().GetDefaultSize())
+	if most == 0 {
+		most = catalog.LocalPageSize
+	}
+	if limit := int(op.GetPaging().GetMaxSize()); limit > 0 {
+		most = min(most, limit)
+	}
+	fit := int64(bound*9/10) / max(1, s.of(op).Load())
+	return int(max(1, min(int64(most), fit)))
+}

@@ -1,0 +1,107 @@
+package call
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"net/http"
+	"time"
+
+	"github.com/google/uuid"
+	"go.opentelemetry.io/otel/trace"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/sando-dev/sando/access"
+	authv1 "github.com/sando-dev/sando/gen/sando/auth/v1"
+	"github.com/sando-dev/sando/kit/interceptor"
+	"github.com/sando-dev/sando/kit/rpcerr"
+)
+
+const (
+	logTypeMCP   = "mcp"
+	phaseOutcome = "outcome"
+	// recordTimeout bounds the recording of a call whose client has gone.
+	recordTimeout = 10 * time.Second
+)
+
+// record writes the call into the audit log, durably. A client that goes away does not stop it.
+func (p *Pipeline) record(ctx context.Context, w *work, outcome error) error {
+	entry, err := p.entry(ctx, w, outcome)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
+	defer cancel()
+	return p.Recorder.Record(ctx, entry)
+}
+
+func (p *Pipeline) entry(ctx context.Context, w *work, outcome error) (*authv1.LogEntry, error) {
+	caller, ok := access.FromContext(ctx)
+	if !ok {
+		return nil, rpcerr.New(rpcerr.Unauthenticated, "")
+	}
+	id, err := uuid.NewV7()
+	if err != nil {
+		return nil, rpcerr.New(access.CodeAuditUnavailable, "").WithCause(err)
+	}
+	digest := sha256.Sum256(w.Arguments)
+	e := &authv1.LogEntry{
+		Id:              id.String(),
+		EnvironmentId:   caller.Grant.EnvironmentID,
+		LogType:         logTypeMCP,
+		Phase:           phaseOutcome,
+		CreatedAt:       timestamppb.New(w.start),
+		ActorKind:       caller.Grant.Kind,
+		ActorId:         caller.Grant.TokenID,
+		Action:          w.action(),
+		McpServerId:     optional(caller.Grant.MCPServerID),
+		ToolName:        optional(w.Name),
+		Client:          optional(w.Client),
+		Status:          http.StatusOK,
+		DurationMs:      new(int32(p.Now().Sub(w.start).Milliseconds())),
+		ArgumentsDigest: new(hex.EncodeToString(digest[:])),
+		RequestId:       interceptor.RequestIDFrom(ctx),
+	}
+	if len(caller.Grant.Accounts) == 1 {
+		e.IntegratedAccountId = &caller.Grant.Accounts[0]
+	}
+	if sc := trace.SpanContextFromContext(ctx); sc.IsValid() {
+		e.TraceId = new(sc.TraceID().String())
+	}
+	p.describe(e, w, outcome)
+	return e, nil
+}
+
+// describe adds how the call ended, as REST would show it.
+func (p *Pipeline) describe(e *authv1.LogEntry, w *work, outcome error) {
+	if outcome == nil && w.asked {
+		outcome = rpcerr.New(access.CodeConfirmationRequired, "")
+	}
+	if outcome == nil {
+		return
+	}
+	fault := p.Errors.From(outcome)
+	e.Code = new(string(fault.Code))
+	e.Status = int32(fault.Status)
+	if row, ok := p.Errors.Entry(fault.Code); ok && e.Status == 0 {
+		e.Status = int32(row.HTTP)
+	}
+	if fault.Origin != "" && fault.Origin != access.Domain && fault.Status != 0 {
+		e.UpstreamStatus = new(int32(fault.Status))
+	}
+}
+
+// action is what was done: the operation, or what was asked for in its place.
+func (w *work) action() string {
+	if w.tool != nil {
+		return w.tool.Operation.GetId()
+	}
+	return "mcp.tools.call"
+}
+
+func optional(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}

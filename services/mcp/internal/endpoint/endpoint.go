@@ -1,0 +1,151 @@
+// Package endpoint serves MCP over Streamable HTTP at /mcp: one URL for clients of every revision, stateless, so that any replica answers any
+// request. The protocol is the SDK's; who may call, what is shown and what a call does are decided here.
+package endpoint
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+
+	"connectrpc.com/connect/v2"
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+	"go.opentelemetry.io/otel/propagation"
+
+	"github.com/sando-dev/sando/access"
+	internalauthv1 "github.com/sando-dev/sando/gen/sando/internalauth/v1"
+	"github.com/sando-dev/sando/kit/gateway"
+	"github.com/sando-dev/sando/kit/interceptor"
+	"github.com/sando-dev/sando/kit/rpcerr"
+	"github.com/sando-dev/sando/kit/telemetry"
+	"github.com/sando-dev/sando/services/mcp/internal/call"
+	"github.com/sando-dev/sando/services/mcp/internal/tool"
+)
+
+// MaxBody is the limit of a request: a file of 3 MiB in base64, and what surrounds it.
+const MaxBody = 6 << 20
+
+// Procedure is the name of the endpoint in logs, metrics and rules.
+const Procedure = "/sando.mcp.v1.McpEndpoint/Post"
+
+// Options are what an [Endpoint] needs.
+type Options struct {
+	Log           *slog.Logger
+	Telemetry     telemetry.Telemetry
+	Errors        *rpcerr.Table
+	Authenticator access.Authenticator
+	Watch         access.Watch
+	// Tools are all tools there are.
+	Tools []*tool.Tool
+	// Pipeline carries out calls.
+	Pipeline *call.Pipeline
+	// Seen is told which client used which server.
+	Seen Seen
+	// Origins are browser origins that may call every server, besides those of its environment.
+	Origins []string
+	// PageSize is how many tools one page of tools/list holds.
+	PageSize int
+	// Version is the version of the software, shown to clients.
+	Version string
+}
+
+// Seen notes the use of servers. It must not block.
+type Seen interface {
+	// Used says that a server was used, and by which client where that is known.
+	Used(ctx context.Context, server *internalauthv1.McpServer, client string)
+	// Client is the last client known to use a server, or empty.
+	Client(server *internalauthv1.McpServer) string
+}
+
+// An Endpoint is the MCP endpoint. It may be used concurrently.
+type Endpoint struct {
+	o       Options
+	servers *servers
+	sdk     http.Handler
+	// propagator reads the trace of a call from its _meta.
+	propagator propagation.TextMapPropagator
+}
+
+// New makes an endpoint.
+func New(o Options) *Endpoint {
+	e := &Endpoint{o: o, propagator: o.Telemetry.Propagator}
+	e.servers = newServers(o.Tools, e.build)
+	e.sdk = mcp.NewStreamableHTTPHandler(
+		func(r *http.Request) *mcp.Server { return visitFrom(r.Context()).server.sdk },
+		&mcp.StreamableHTTPOptions{
+			Stateless:           true,
+			JSONResponse:        true,
+			MaxRequestBodyBytes: MaxBody,
+			// Requests are told apart by their token and their Origin; a Host that is not the listener's own is normal behind a proxy.
+			DisableLocalhostProtection:   true,
+			PropagateRequestCancellation: true,
+		})
+	return e
+}
+
+// Handler serves the endpoint: /mcp with the token as bearer, /mcp/{token} with the token in the path.
+func (e *Endpoint) Handler() (http.Handler, error) {
+	chain, err := interceptor.Chain(
+		interceptor.Recover(e.o.Log),
+		interceptor.RequestID(),
+		interceptor.Telemetry(e.o.Telemetry),
+		interceptor.Log(e.o.Log),
+		interceptor.Deadline(access.DefaultDeadline, 0),
+		e.authenticate(),
+		access.Authorise(map[string]access.Rule{
+			Procedure: {Service: "mcp", Kinds: []string{access.KindMCP}, Deferred: true},
+		}, e.o.Watch),
+		interceptor.Validate(),
+		interceptor.Errors(e.o.Errors, e.o.Log),
+	)
+	if err != nil {
+		return nil, err
+	}
+	spec := connect.Spec{Procedure: Procedure, StreamType: connect.StreamTypeBidi}
+	return hideToken(gateway.NewStreams(e.o.Errors, chain).Handler(spec, e.serve)), nil
+}
+
+// serve answers an authenticated request.
+func (e *Endpoint) serve(ctx context.Context, w http.ResponseWriter, r *http.Request) error {
+	caller, _ := access.FromContext(ctx)
+	if err := e.admitOrigin(w, r, caller); err != nil {
+		return err
+	}
+	server, err := e.servers.of(caller.MCP, caller.Grant)
+	if err != nil {
+		return err
+	}
+	interceptor.Note(ctx, slog.String("mcp_server_id", caller.MCP.GetId()))
+	// Answers are for this client alone, and proxies must not collect them.
+	w.Header().Set("X-Accel-Buffering", "no")
+	w.Header().Set("Cache-Control", "no-store")
+	if r.Method != http.MethodPost {
+		w.Header().Set("Allow", "POST, OPTIONS")
+		return rpcerr.Newf(rpcerr.MethodNotAllowed, "this endpoint keeps no sessions and no streams, so it takes POST only")
+	}
+	lenientAccept(r)
+	v := &visit{server: server, record: caller.MCP}
+	e.sdk.ServeHTTP(w, r.WithContext(context.WithValue(ctx, visitKey{}, v)))
+	return nil
+}
+
+// visit is one request to a server.
+type visit struct {
+	server *server
+	record *internalauthv1.McpServer
+}
+
+type visitKey struct{}
+
+// visitFrom is the visit that a context belongs to; serve puts it there.
+func visitFrom(ctx context.Context) *visit {
+	v, _ := ctx.Value(visitKey{}).(*visit)
+	return v
+}
+
+// lenientAccept lets in clients that name no content type, or only JSON, which is what they get.
+func lenientAccept(r *http.Request) {
+	accept := r.Header.Values("Accept")
+	if len(accept) == 0 || len(accept) == 1 && (accept[0] == "" || accept[0] == "*/*" || accept[0] == "application/json") {
+		r.Header.Set("Accept", "application/json, text/event-stream")
+	}
+}

@@ -1,0 +1,168 @@
+package mcptest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"sync"
+
+	"connectrpc.com/connect/v2"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/sando-dev/sando/access"
+	proxyv1 "github.com/sando-dev/sando/gen/sando/proxy/v1"
+	"github.com/sando-dev/sando/gen/sando/proxy/v1/proxyv1connect"
+	rpcv1 "github.com/sando-dev/sando/gen/sando/rpc/v1"
+	"github.com/sando-dev/sando/kit/rpcerr"
+)
+
+// Big is an integer that a float64 cannot hold; every record of the stand-in has it.
+const Big = "9007199254740993"
+
+// A Proxied call is one that reached the stand-in of proxy.
+type Proxied struct {
+	// Method is the RPC; Message is the request, for Upload its description.
+	Method  string
+	Message proto.Message
+	// Bearer and Key are headers of the call.
+	Bearer, Key string
+	// Bytes is the file of an upload.
+	Bytes []byte
+}
+
+// Proxy stands in for proxy: lists have rows with ids from 1 up, everything else echoes.
+type Proxy struct {
+	proxyv1connect.ProxyServiceHandler
+	errs *rpcerr.Table
+
+	mu    sync.Mutex
+	rows  int
+	fill  int
+	fail  error
+	calls []Proxied
+}
+
+// Rows sets how many records a list has, and about how many bytes each takes.
+func (p *Proxy) Rows(n, bytes int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.rows, p.fill = n, max(0, bytes-60)
+}
+
+// Fail makes every call fail; nil lets them work again.
+func (p *Proxy) Fail(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.fail = err
+}
+
+// Calls are the calls so far.
+func (p *Proxy) Calls() []Proxied {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return append([]Proxied(nil), p.calls...)
+}
+
+// Last is the last call.
+func (p *Proxy) Last() Proxied {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.calls) == 0 {
+		return Proxied{}
+	}
+	return p.calls[len(p.calls)-1]
+}
+
+func (p *Proxy) note(ctx context.Context, method string, m proto.Message, file []byte) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c := Proxied{Method: method, Message: proto.Clone(m), Bytes: file}
+	if info, ok := connect.CallInfoForServerContext(ctx); ok {
+		c.Bearer, c.Key = info.RequestHeader().Get(access.HeaderAuthorization), info.RequestHeader().Get("Idempotency-Key")
+	}
+	p.calls = append(p.calls, c)
+	if p.fail != nil {
+		return p.errs.Connect(p.fail, "")
+	}
+	return nil
+}
+
+// List implements ProxyService.
+func (p *Proxy) List(ctx context.Context, r *proxyv1.ListRequest) (*proxyv1.ListResponse, error) {
+	if err := p.note(ctx, "List", r, nil); err != nil {
+		return nil, err
+	}
+	switch r.GetResource() {
+	case "me", "user_field_metadata":
+		return &proxyv1.ListResponse{Result: raw(`{"id":` + Big + `,"companyName":"Acme","predefinedFields":[],"customFields":[]}`)}, nil
+	}
+	p.mu.Lock()
+	rows, fill := p.rows, p.fill
+	p.mu.Unlock()
+	from, _ := strconv.Atoi(strings.TrimPrefix(r.GetNextCursor(), "after-"))
+	to := min(rows, from+int(r.GetLimit()))
+	var b strings.Builder
+	b.WriteByte('[')
+	for n := from; n < to; n++ {
+		if n > from {
+			b.WriteByte(',')
+		}
+		fmt.Fprintf(&b, `{"id":%d,"big":%s,"email":"u%d@example.com","text":"%s"}`, n+1, Big, n+1, strings.Repeat("x", fill))
+	}
+	b.WriteByte(']')
+	out := &proxyv1.ListResponse{Result: raw(b.String()), ResultCount: int32(to - from), Limit: r.GetLimit(), Total: new(int32(rows))}
+	if to < rows {
+		out.NextCursor = new("after-" + strconv.Itoa(to))
+	}
+	return out, nil
+}
+
+// Get implements ProxyService.
+func (p *Proxy) Get(ctx context.Context, r *proxyv1.GetRequest) (*proxyv1.GetResponse, error) {
+	return &proxyv1.GetResponse{Result: raw(`{"id":` + r.GetId() + `,"big":` + Big + `}`)}, p.note(ctx, "Get", r, nil)
+}
+
+// Create implements ProxyService.
+func (p *Proxy) Create(ctx context.Context, r *proxyv1.CreateRequest) (*proxyv1.CreateResponse, error) {
+	return &proxyv1.CreateResponse{Result: raw(`{"id":1,"sent":` + string(r.GetBody().GetJson()) + `}`)}, p.note(ctx, "Create", r, nil)
+}
+
+// Update implements ProxyService.
+func (p *Proxy) Update(ctx context.Context, r *proxyv1.UpdateRequest) (*proxyv1.UpdateResponse, error) {
+	return &proxyv1.UpdateResponse{Result: raw(`{"id":` + r.GetId() + `,"sent":` + string(r.GetBody().GetJson()) + `}`)}, p.note(ctx, "Update", r, nil)
+}
+
+// Delete implements ProxyService.
+func (p *Proxy) Delete(ctx context.Context, r *proxyv1.DeleteRequest) (*proxyv1.DeleteResponse, error) {
+	return &proxyv1.DeleteResponse{Result: raw(`{"id":"` + r.GetId() + `"}`)}, p.note(ctx, "Delete", r, nil)
+}
+
+// Invoke implements ProxyService.
+func (p *Proxy) Invoke(ctx context.Context, r *proxyv1.InvokeRequest) (*proxyv1.InvokeResponse, error) {
+	return &proxyv1.InvokeResponse{Result: raw(`[{"id":1,"name":"Slack"}]`)}, p.note(ctx, "Invoke", r, nil)
+}
+
+// Upload implements ProxyService.
+func (p *Proxy) Upload(ctx context.Context, s proxyv1connect.ProxyServiceUploadServerStream) (*proxyv1.UploadResponse, error) {
+	var about *proxyv1.UploadDescription
+	var file []byte
+	for {
+		m, err := s.Receive()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		if m.GetDescription() != nil {
+			about = m.GetDescription()
+		}
+		file = append(file, m.GetChunk()...)
+	}
+	return &proxyv1.UploadResponse{Result: raw(`{"id":77}`)}, p.note(ctx, "Upload", about, file)
+}
+
+func raw(s string) *rpcv1.RawJson { return &rpcv1.RawJson{Json: []byte(s)} }
