@@ -1,0 +1,45 @@
+package auth
+
+import (
+	"github.com/sando-dev/sando/kit/config"
+	"github.com/sando-dev/sando/services/auth/internal/keyring"
+)
+
+// Config configures auth.
+type Config struct {
+	// Store is where the state is kept.
+	Store StoreConfig `yaml:"store"`
+	// Keys are the keys that auth cannot run without.
+	Keys KeysConfig `yaml:"keys"`
+	// PublicURL is how browsers reach the public listener, e.g. https://connect.example.com. Link URLs start with it.
+	PublicURL string `yaml:"public_url"`
+}
+
+// StoreConfig says where the state is kept.
+type StoreConfig struct {
+	// URL is sqlite:PATH for the embedded database, or a postgres:// URL. SQLite is migrated when it is opened; PostgreSQL by `sando migrate`.
+	URL config.Secret `yaml:"url"`
+}
+
+// KeysConfig says where the key ring is; one of the two is needed. `sando keys generate` makes a ring.
+type KeysConfig struct {
+	// File is the path of the key file, mode 0600.
+	File string `yaml:"file"`
+	// Ring is the content of a key file, for secrets that come as environment variables.
+	Ring config.Secret `yaml:"ring"`
+}
+
+// DefaultConfig keeps the state in the working directory. It has no keys, on purpose.
+func DefaultConfig() Config {
+	return Config{
+		Store:     StoreConfig{URL: "sqlite:sando-auth.db"},
+		PublicURL: "http://127.0.0.1:8080",
+	}
+}
+
+func (c KeysConfig) load() (keyring.Ring, error) {
+	return keyring.Load(keyring.Config{File: c.File, Ring: c.Ring})
+}
+
+// GenerateKeys makes a fresh key ring, as the content of a key file.
+func GenerateKeys() []byte { return keyring.Generate().Document() }

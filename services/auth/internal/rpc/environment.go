@@ -1,0 +1,177 @@
+package rpc
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/sando-dev/sando/access"
+	authv1 "github.com/sando-dev/sando/gen/sando/auth/v1"
+	"github.com/sando-dev/sando/kit/rpcerr"
+	"github.com/sando-dev/sando/services/auth/internal/audit"
+	"github.com/sando-dev/sando/services/auth/internal/store"
+	"github.com/sando-dev/sando/services/auth/internal/watch"
+)
+
+// Environments serves sando.auth.v1.EnvironmentService.
+type Environments struct {
+	Store store.Store
+	Hub   *watch.Hub
+	Now   func() time.Time
+}
+
+// ListEnvironments answers the one environment of the token.
+func (h Environments) ListEnvironments(ctx context.Context, r *authv1.ListEnvironmentsRequest) (*authv1.ListEnvironmentsResponse, error) {
+	caller, err := callerOf(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if r.GetNextCursor() != "" {
+		return nil, rpcerr.New(access.CodeCursorInvalid, "")
+	}
+	e, err := h.find(ctx, h.Store, caller, caller.Grant.EnvironmentID)
+	if err != nil {
+		return nil, err
+	}
+	return &authv1.ListEnvironmentsResponse{Result: []*authv1.Environment{environment(e)}, Limit: limitOf(r)}, nil
+}
+
+// GetEnvironment answers the token's environment; any other is not found.
+func (h Environments) GetEnvironment(ctx context.Context, r *authv1.GetEnvironmentRequest) (*authv1.GetEnvironmentResponse, error) {
+	caller, err := callerOf(ctx)
+	if err != nil {
+		return nil, err
+	}
+	e, err := h.find(ctx, h.Store, caller, r.GetId())
+	if err != nil {
+		return nil, err
+	}
+	return &authv1.GetEnvironmentResponse{Environment: environment(e)}, nil
+}
+
+// UpdateEnvironment changes the fields that are set. A token that is narrowed to accounts may not.
+func (h Environments) UpdateEnvironment(ctx context.Context, r *authv1.UpdateEnvironmentRequest) (*authv1.UpdateEnvironmentResponse, error) {
+	caller, err := callerOf(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if caller.Grant.Accounts != nil {
+		return nil, rpcerr.New(rpcerr.PermissionDenied, "a token that is narrowed to accounts cannot change the environment")
+	}
+	var e store.Environment
+	err = h.Store.Update(ctx, func(w store.Writer) error {
+		if e, err = h.find(ctx, w, caller, r.GetId()); err != nil {
+			return err
+		}
+		if err := apply(&e, r); err != nil {
+			return err
+		}
+		e.UpdatedAt = h.Now().UTC().Truncate(time.Microsecond)
+		if err := w.UpdateEnvironment(ctx, e); err != nil {
+			return err
+		}
+		return audit.Record(ctx, w, h.Now(), audit.Act(ctx, "admin", "environment.update"))
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &authv1.UpdateEnvironmentResponse{Environment: environment(e)}, nil
+}
+
+func (h Environments) find(ctx context.Context, r store.Reader, caller *access.Caller, id string) (store.Environment, error) {
+	if id != caller.Grant.EnvironmentID {
+		return store.Environment{}, rpcerr.New(rpcerr.NotFound, "no environment with this id")
+	}
+	e, err := r.Environment(ctx, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return e, rpcerr.New(rpcerr.NotFound, "no environment with this id")
+	}
+	return e, err
+}
+
+func apply(e *store.Environment, r *authv1.UpdateEnvironmentRequest) error {
+	if r.Name != nil {
+		e.Name = r.GetName()
+	}
+	lists := []struct {
+		field string
+		given *authv1.Origins
+		check func(string) error
+		to    *[]string
+	}{
+		{"allowed_frame_origins", r.GetAllowedFrameOrigins(), checkOrigin, &e.FrameOrigins},
+		{"allowed_redirect_uris", r.GetAllowedRedirectUris(), checkRedirect, &e.RedirectURIs},
+		{"allowed_mcp_origins", r.GetAllowedMcpOrigins(), checkOrigin, &e.MCPOrigins},
+	}
+	for _, l := range lists {
+		if l.given == nil {
+			continue
+		}
+		for _, value := range l.given.GetValues() {
+			if err := l.check(value); err != nil {
+				return rpcerr.Invalid(l.field, err.Error())
+			}
+		}
+		*l.to = append([]string{}, l.given.GetValues()...)
+	}
+	if d := r.GetLogRetention(); d != nil {
+		if err := d.CheckValid(); err != nil || d.AsDuration() < 0 || d.AsDuration() > 0 && d.AsDuration() < time.Hour {
+			return rpcerr.Invalid("log_retention", "must be an hour at least, or zero to keep for ever")
+		}
+		e.LogRetention = d.AsDuration()
+	}
+	return nil
+}
+
+// checkOrigin takes what a browser sends as Origin: scheme, host and port, nothing else. It ends up in a header, so it is strict.
+func checkOrigin(s string) error {
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme+"://"+u.Host != s || !secureScheme(u) || strings.ContainsAny(s, " ;,'\"*\r\n\t") {
+		return errors.New("must be origins such as https://app.example.com: https, or http on localhost, without a path")
+	}
+	return nil
+}
+
+func checkRedirect(s string) error {
+	u, err := url.Parse(s)
+	if err != nil || u.Host == "" || u.Fragment != "" || u.User != nil || !secureScheme(u) {
+		return errors.New("must be absolute URIs such as https://app.example.com/linked: https, or http on localhost, without a fragment")
+	}
+	return nil
+}
+
+func secureScheme(u *url.URL) bool {
+	switch u.Scheme {
+	case "https":
+		return u.Hostname() != ""
+	case "http":
+		return u.Hostname() == "localhost" || u.Hostname() == "127.0.0.1" || u.Hostname() == "::1"
+	default:
+		return false
+	}
+}
+
+func environment(e store.Environment) *authv1.Environment {
+	m := &authv1.Environment{
+		Id: e.ID, Name: e.Name, AllowedFrameOrigins: e.FrameOrigins, AllowedRedirectUris: e.RedirectURIs, AllowedMcpOrigins: e.MCPOrigins,
+		CreatedAt: timestamppb.New(e.CreatedAt), UpdatedAt: timestamppb.New(e.UpdatedAt),
+	}
+	if e.LogRetention != 0 {
+		m.LogRetention = durationpb.New(e.LogRetention)
+	}
+	return m
+}
+
+// callerOf returns the caller that the chain has let through.
+func callerOf(ctx context.Context) (*access.Caller, error) {
+	caller, ok := access.FromContext(ctx)
+	if !ok {
+		return nil, rpcerr.New(rpcerr.Unauthenticated, "")
+	}
+	return caller, nil
+}

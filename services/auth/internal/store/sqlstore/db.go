@@ -1,0 +1,196 @@
+// Package sqlstore keeps auth's state in SQLite or PostgreSQL. Both run the same statements: times are integers of microseconds (0 is
+// never), lists are JSON, placeholders are $1.
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/sando-dev/sando/services/auth/internal/store"
+)
+
+// DB is a store in a SQL database.
+type DB struct {
+	reader
+	write    *sql.DB
+	dialect  dialect
+	identify *sql.Stmt
+}
+
+var _ store.Store = (*DB)(nil)
+
+// dialect is what the two databases do differently.
+type dialect struct {
+	name string
+	// lock ends a SELECT whose row must not change before the end of the transaction.
+	lock string
+	// duplicate recognises a row that exists already.
+	duplicate func(error) bool
+	// retry recognises a transaction that lost against another and may be run again.
+	retry func(error) bool
+}
+
+// newDB prepares what is asked for on every introspection.
+func newDB(ctx context.Context, read, write *sql.DB, d dialect) (*DB, error) {
+	identify, err := read.PrepareContext(ctx, selectIdentity+" WHERE s.hash = $1")
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("store: prepare: %w", err), read.Close(), write.Close())
+	}
+	return &DB{reader: reader{q: read}, write: write, dialect: d, identify: identify}, nil
+}
+
+// Close closes the database.
+func (db *DB) Close() error {
+	err := errors.Join(db.identify.Close(), db.write.Close())
+	if pool, ok := db.q.(*sql.DB); ok && pool != db.write {
+		err = errors.Join(err, pool.Close())
+	}
+	return err
+}
+
+// TokenByHash finds the owner of a secret by the prepared statement.
+func (db *DB) TokenByHash(ctx context.Context, hash []byte) (store.Identity, error) {
+	return scanIdentity(db.identify.QueryRowContext(ctx, hash))
+}
+
+// attempts bounds how often a transaction is run.
+const attempts = 5
+
+// Update runs f in one transaction.
+func (db *DB) Update(ctx context.Context, f func(store.Writer) error) error {
+	for n := 1; ; n++ {
+		err := db.once(ctx, f)
+		switch {
+		case err == nil:
+			return nil
+		case db.dialect.retry(err) && n < attempts:
+			continue
+		case db.dialect.duplicate(err):
+			return fmt.Errorf("%w: %w", store.ErrConflict, err)
+		default:
+			return err
+		}
+	}
+}
+
+func (db *DB) once(ctx context.Context, f func(store.Writer) error) error {
+	tx, err := db.write.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("store: begin: %w", err)
+	}
+	// After a commit this does nothing.
+	defer func() { _ = tx.Rollback() }()
+	if err := f(writer{reader{q: tx, lock: db.dialect.lock}}); err != nil {
+		return err
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("store: commit: %w", err)
+	}
+	return nil
+}
+
+// querier is a database or a transaction.
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+}
+
+// reader looks, in a transaction or outside of one.
+type reader struct {
+	q    querier
+	lock string
+}
+
+// writer changes, in a transaction.
+type writer struct{ reader }
+
+var _ store.Writer = writer{}
+
+// exec runs a statement that changes at least one row; none is ErrNotFound.
+func (w writer) exec(ctx context.Context, what, query string, args ...any) error {
+	n, err := w.count(ctx, what, query, args...)
+	if err == nil && n == 0 {
+		return store.ErrNotFound
+	}
+	return err
+}
+
+// count runs a statement and says how many rows it changed.
+func (w writer) count(ctx context.Context, what, query string, args ...any) (int64, error) {
+	res, err := w.q.ExecContext(ctx, query, args...)
+	if err != nil {
+		return 0, fmt.Errorf("store: %s: %w", what, err)
+	}
+	return res.RowsAffected()
+}
+
+// scanner is a row.
+type scanner interface{ Scan(dest ...any) error }
+
+// collect reads all rows of a query.
+func collect[T any](ctx context.Context, r reader, what string, scan func(scanner) (T, error), query string, args ...any) ([]T, error) {
+	rows, err := r.q.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, fmt.Errorf("store: %s: %w", what, err)
+	}
+	defer rows.Close()
+	var all []T
+	for rows.Next() {
+		one, err := scan(rows)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, one)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("store: %s: %w", what, err)
+	}
+	return all, nil
+}
+
+// scanText reads a row of one text.
+func scanText(row scanner) (string, error) {
+	var s string
+	err := row.Scan(&s)
+	return s, err
+}
+
+// found turns the absence of a row into ErrNotFound.
+func found(what string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, sql.ErrNoRows):
+		return store.ErrNotFound
+	default:
+		return fmt.Errorf("store: %s: %w", what, err)
+	}
+}
+
+// micros is a time as it is stored; zero is never.
+func micros(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}
+
+// moment reads a stored time.
+type moment struct{ t *time.Time }
+
+// Scan implements sql.Scanner.
+func (m moment) Scan(v any) error {
+	us, ok := v.(int64)
+	if !ok {
+		return fmt.Errorf("store: a time is stored as %T", v)
+	}
+	*m.t = time.Time{}
+	if us != 0 {
+		*m.t = time.UnixMicro(us).UTC()
+	}
+	return nil
+}

@@ -1,0 +1,40 @@
+package sqlstore
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/sando-dev/sando/services/auth/internal/store"
+)
+
+func scanEvent(row scanner) (store.Event, error) {
+	var e store.Event
+	return e, found("event", row.Scan(&e.Sequence, scanList{&e.TokenIDs}, scanList{&e.AccountIDs}, &e.SigningKeys, moment{&e.At}))
+}
+
+func (r reader) Events(ctx context.Context, after int64, limit int) ([]store.Event, error) {
+	return collect(ctx, r, "events", scanEvent, `SELECT sequence, token_ids, account_ids, signing_keys, at FROM events
+		WHERE sequence > $1 ORDER BY sequence LIMIT $2`, after, limit)
+}
+
+func (r reader) LastEvent(ctx context.Context) (int64, error) {
+	var last int64
+	err := r.q.QueryRowContext(ctx, `SELECT value FROM event_counter WHERE id = 1`).Scan(&last)
+	return last, found("event counter", err)
+}
+
+func (w writer) Publish(ctx context.Context, e store.Event) error {
+	// The lock on the counter's row is held until the commit, so sequences become visible in order and without gaps.
+	err := w.q.QueryRowContext(ctx, `UPDATE event_counter SET value = value + 1 WHERE id = 1 RETURNING value`).Scan(&e.Sequence)
+	if err != nil {
+		return fmt.Errorf("store: event counter: %w", err)
+	}
+	return w.exec(ctx, "publish", `INSERT INTO events (sequence, token_ids, account_ids, signing_keys, at) VALUES ($1, $2, $3, $4, $5)`,
+		e.Sequence, list(e.TokenIDs), list(e.AccountIDs), e.SigningKeys, micros(e.At))
+}
+
+func (w writer) PruneEvents(ctx context.Context, before time.Time) error {
+	_, err := w.count(ctx, "prune events", `DELETE FROM events WHERE at < $1`, micros(before))
+	return err
+}

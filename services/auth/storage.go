@@ -1,0 +1,66 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/sando-dev/sando/services/auth/internal/envelope"
+	"github.com/sando-dev/sando/services/auth/internal/store"
+	"github.com/sando-dev/sando/services/auth/internal/store/sqlstore"
+)
+
+// openStore opens the store that a URL names.
+func openStore(ctx context.Context, c StoreConfig) (store.Store, error) {
+	kind, rest, ok := strings.Cut(c.URL.Reveal(), ":")
+	switch {
+	case ok && kind == "sqlite" && rest != "":
+		return sqlstore.OpenSQLite(ctx, strings.TrimPrefix(rest, "//"))
+	default:
+		return nil, fmt.Errorf("store.url starts with %q; it must be sqlite:PATH", kind)
+	}
+}
+
+// checkKeys refuses to run with a ring that lacks the key of a stored credential, before anybody finds out by a failing call.
+func checkKeys(ctx context.Context, s store.Reader, ring *envelope.Ring) error {
+	held, err := s.WrappingKeys(ctx)
+	if err != nil {
+		return err
+	}
+	for _, id := range held {
+		if !ring.Has(id) {
+			return fmt.Errorf("stored credentials are wrapped by the key-encryption key %q, which the key ring lacks; add it to the list `encryption`, after the key in use", id)
+		}
+	}
+	return nil
+}
+
+const (
+	// clearEvery is how often expired rows are removed.
+	clearEvery = 10 * time.Minute
+	// keepEnded is how long an expired row stays, so that a late caller is told apart from a wrong one in the log.
+	keepEnded = time.Hour
+)
+
+// clear removes what has expired, until ctx ends.
+func (s *Service) clear(ctx context.Context) error {
+	tick := time.NewTicker(clearEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		err := s.store.Update(ctx, func(w store.Writer) error {
+			before := s.now().Add(-keepEnded)
+			_, err := w.DeleteExpired(ctx, before)
+			return errors.Join(err, w.PruneEvents(ctx, before))
+		})
+		if err != nil && ctx.Err() == nil {
+			s.log.WarnContext(ctx, "expired rows not removed", "error", err)
+		}
+	}
+}
