@@ -3,8 +3,6 @@ package budget
 import (
 	"log/slog"
 	"time"
-
-	"github.com/redis/go-redis/v9"
 )
 
 // Options of a Budget; the zero value is good for one process.
@@ -13,15 +11,30 @@ type Options struct {
 	Window time.Duration
 	// MaxQueue bounds the calls that wait for one key; 0 means 512.
 	MaxQueue int
-	// Replicas is how many processes share the budget; 0 means 1.
+	// Replicas is how many processes share the budget; 0 means 1. Only a
+	// budget in Valkey uses it.
 	Replicas int
+	// Prefix starts the names of keys in Valkey; empty means "sando:budget:".
+	Prefix string
 	// Log gets a line when shared state is lost or found; nil logs nothing.
 	Log *slog.Logger
 }
 
-// NewMemory makes a budget for one process.
-func NewMemory(o Options) Budget { return nil }
-
-// NewValkey makes a budget that o.Replicas processes share through Valkey or
-// Redis, one server and no cluster. It does not close the client.
-func NewValkey(o Options, client *redis.Client) Budget { return nil }
+func (o Options) complete() Options {
+	if o.Window <= 0 {
+		o.Window = time.Minute
+	}
+	if o.MaxQueue <= 0 {
+		o.MaxQueue = 512
+	}
+	if o.Replicas <= 0 {
+		o.Replicas = 1
+	}
+	if o.Prefix == "" {
+		o.Prefix = "sando:budget:"
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return o
+}

@@ -1,0 +1,157 @@
+package budget
+
+import (
+	"context"
+	"hash/maphash"
+	"sync"
+	"time"
+)
+
+// shards is the number of parts of the table of lines, each with its lock.
+const shards = 64
+
+// lines is a Budget: a table of lines that come with their first call and go
+// when nothing is remembered in them.
+type lines struct {
+	opts   Options
+	start  time.Time
+	seed   maphash.Seed
+	shards [shards]shard
+	supply func(k Key) supply
+	end    func() // what else Close ends
+
+	closing sync.Once
+	stop    chan struct{}
+	stopped sync.WaitGroup
+}
+
+type shard struct {
+	mu     sync.RWMutex
+	lines  map[Key]*line
+	closed bool
+}
+
+// NewMemory makes a budget for one process.
+func NewMemory(o Options) Budget {
+	o = o.complete()
+	b := newLines(o)
+	b.supply = func(Key) supply { return newLocal(o.Window) }
+	b.run()
+	return b
+}
+
+func newLines(o Options) *lines {
+	b := &lines{opts: o, start: time.Now(), seed: maphash.MakeSeed(), stop: make(chan struct{}), end: func() {}}
+	for i := range b.shards {
+		b.shards[i].lines = make(map[Key]*line)
+	}
+	return b
+}
+
+func (b *lines) clock() moment { return time.Since(b.start) }
+
+func (b *lines) shard(k Key) *shard { return &b.shards[maphash.Comparable(b.seed, k)%shards] }
+
+// Acquire takes one call out of the budget of k.
+func (b *lines) Acquire(ctx context.Context, k Key, perMinute int, caller Caller, maxWait time.Duration) (Permit, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	s := b.shard(k)
+	s.mu.RLock()
+	l := s.lines[k]
+	s.mu.RUnlock()
+	for {
+		if l == nil {
+			if l = b.add(s, k); l == nil {
+				return nil, &Exhausted{}
+			}
+		}
+		if l.fast(perMinute) {
+			return l, nil
+		}
+		if ok, err := l.acquire(ctx, perMinute, caller, maxWait); ok {
+			if err != nil {
+				return nil, err
+			}
+			return l, nil
+		}
+		l = nil // evicted between look-up and lock
+	}
+}
+
+// add gives the line of k, a new one if need be; nil when b is closed.
+func (b *lines) add(s *shard, k Key) *line {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil
+	}
+	l := s.lines[k]
+	if l == nil {
+		l = newLine(b.clock, b.opts.MaxQueue, b.supply(k))
+		s.lines[k] = l
+	}
+	return l
+}
+
+// State tells where k stands.
+func (b *lines) State(k Key) (limit, remaining int, reset time.Duration) {
+	s := b.shard(k)
+	s.mu.RLock()
+	l := s.lines[k]
+	s.mu.RUnlock()
+	if l == nil {
+		return 0, 0, 0
+	}
+	return l.state()
+}
+
+// run drops idle lines twice a minute.
+func (b *lines) run() {
+	b.stopped.Go(func() {
+		tick := time.NewTicker(b.opts.Window / 2)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				b.sweep()
+			case <-b.stop:
+				return
+			}
+		}
+	})
+}
+
+func (b *lines) sweep() {
+	for i := range b.shards {
+		s := &b.shards[i]
+		s.mu.Lock()
+		for k, l := range s.lines {
+			if l.evict() {
+				delete(s.lines, k)
+			}
+		}
+		s.mu.Unlock()
+	}
+}
+
+// Close refuses those who wait and ends the background work.
+func (b *lines) Close() error {
+	b.closing.Do(func() {
+		close(b.stop)
+		b.stopped.Wait()
+		for i := range b.shards {
+			s := &b.shards[i]
+			s.mu.Lock()
+			s.closed = true
+			for k, l := range s.lines {
+				l.close()
+				delete(s.lines, k)
+			}
+			s.mu.Unlock()
+		}
+		b.end()
+	})
+	return nil
+}
