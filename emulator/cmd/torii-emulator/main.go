@@ -63,11 +63,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
 	origin := "http://" + listener.Addr().String()
-	fmt.Fprintln(stdout, origin+emulator.BasePath)
 	if err := announce(c, origin); err != nil {
 		server.Close()
 		return err
 	}
+	fmt.Fprintln(stdout, origin+emulator.BasePath)
 	select {
 	case err := <-failed:
 		return err

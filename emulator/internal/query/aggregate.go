@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"iter"
+	"maps"
 	"slices"
 	"time"
 
@@ -35,14 +36,28 @@ type aggOptions struct {
 		From string `json:"from"`
 		To   string `json:"to"`
 	} `json:"ranges"`
-	DatePeriod           string          `json:"datePeriod"`
-	HardBounds           json.RawMessage `json:"hardBounds"`
-	ExtendedBounds       json.RawMessage `json:"extendedBounds"`
-	DateHistogramOptions struct {
-		DatePeriod     string          `json:"datePeriod"`
-		HardBounds     json.RawMessage `json:"hardBounds"`
-		ExtendedBounds json.RawMessage `json:"extendedBounds"`
-	} `json:"dateHistogramOptions"`
+	histogramOptions
+	DateHistogramOptions *histogramOptions `json:"dateHistogramOptions"`
+}
+
+// histogramOptions are the period and the bounds of a date_histogram: records outside the hard bounds do not count,
+// and inside the extended bounds empty periods are shown.
+type histogramOptions struct {
+	DatePeriod     string `json:"datePeriod"`
+	HardBounds     bounds `json:"hardBounds"`
+	ExtendedBounds bounds `json:"extendedBounds"`
+}
+
+// bounds are two dates; an empty one is open.
+type bounds struct {
+	Min string `json:"min"`
+	Max string `json:"max"`
+}
+
+func (b bounds) contain(t time.Time) bool {
+	low, hasLow := instant(b.Min)
+	high, hasHigh := instant(b.Max)
+	return (!hasLow || !t.Before(low)) && (!hasHigh || !t.After(high))
 }
 
 // Aggregate computes the aggs parameter over the matching records: a list of {key, value, groupCount, aggregations?}.
@@ -209,49 +224,72 @@ func ranges[T any](f Field[T], o aggOptions, rows []T) ([]bucket[T], error) {
 	return buckets, nil
 }
 
-// histogram counts records by period, in order of time. Bounds are accepted and do not change the answer.
+// maxPeriods bounds how many empty periods the extended bounds may ask for.
+const maxPeriods = 1000
+
+// histogram counts records by period, in order of time.
 func histogram[T any](f Field[T], o aggOptions, rows []T) ([]bucket[T], error) {
-	period := cmp.Or(o.DateHistogramOptions.DatePeriod, o.DatePeriod)
-	byStart := map[time.Time]*bucket[T]{}
-	var starts []time.Time
+	options := o.histogramOptions
+	if o.DateHistogramOptions != nil {
+		options = *o.DateHistogramOptions
+	}
+	byStart, err := emptyPeriods[T](options)
+	if err != nil {
+		return nil, err
+	}
 	for _, row := range rows {
 		t, ok := instant(scalar(f.Get(row)))
-		if !ok {
+		if !ok || !options.HardBounds.contain(t) {
 			continue
 		}
-		start, known := periodStart(period, t)
-		if !known {
-			break
-		}
-		if byStart[start] == nil {
-			byStart[start] = &bucket[T]{key: wire.Time(start)}
-			starts = append(starts, start)
-		}
-		byStart[start].rows = append(byStart[start].rows, row)
+		start := periodStart(options.DatePeriod, t)
+		b := byStart[start]
+		b.key = wire.Time(start)
+		b.rows = append(b.rows, row)
+		byStart[start] = b
 	}
-	if _, known := periodStart(period, time.Time{}); !known {
-		return nil, refuse("\"aggs\": datePeriod must be one of [weekly, monthly, quarterly, yearly]")
-	}
-	slices.SortFunc(starts, time.Time.Compare)
-	buckets := make([]bucket[T], len(starts))
-	for i, start := range starts {
-		buckets[i] = *byStart[start]
+	buckets := make([]bucket[T], 0, len(byStart))
+	for _, start := range slices.SortedFunc(maps.Keys(byStart), time.Time.Compare) {
+		buckets = append(buckets, byStart[start])
 	}
 	return buckets, nil
 }
 
+// emptyPeriods makes the buckets that the extended bounds ask for.
+func emptyPeriods[T any](o histogramOptions) (map[time.Time]bucket[T], error) {
+	if !slices.Contains([]string{"weekly", "monthly", "quarterly", "yearly"}, o.DatePeriod) {
+		return nil, refuse("\"aggs\": datePeriod must be one of [weekly, monthly, quarterly, yearly]")
+	}
+	periods := map[time.Time]bucket[T]{}
+	from, ok1 := instant(o.ExtendedBounds.Min)
+	to, ok2 := instant(o.ExtendedBounds.Max)
+	if !ok1 || !ok2 {
+		return periods, nil
+	}
+	for t := periodStart(o.DatePeriod, from); !t.After(to); t = periodStart(o.DatePeriod, t.AddDate(0, 0, periodDays(o.DatePeriod))) {
+		if len(periods) == maxPeriods {
+			return nil, refuse("\"aggs\": extendedBounds span more than %d periods", maxPeriods)
+		}
+		periods[t] = bucket[T]{key: wire.Time(t)}
+	}
+	return periods, nil
+}
+
+// periodDays leads from the first day of a period into the next one.
+func periodDays(period string) int {
+	return map[string]int{"weekly": 7, "monthly": 31, "quarterly": 92, "yearly": 366}[period]
+}
+
 // periodStart is the first day of the period that an instant lies in; weeks start on Monday.
-func periodStart(period string, t time.Time) (time.Time, bool) {
+func periodStart(period string, t time.Time) time.Time {
 	y, m, d := t.Date()
 	switch period {
 	case "weekly":
-		return time.Date(y, m, d-(int(t.Weekday())+6)%7, 0, 0, 0, 0, time.UTC), true
+		return time.Date(y, m, d-(int(t.Weekday())+6)%7, 0, 0, 0, 0, time.UTC)
 	case "monthly":
-		return time.Date(y, m, 1, 0, 0, 0, 0, time.UTC), true
+		return time.Date(y, m, 1, 0, 0, 0, 0, time.UTC)
 	case "quarterly":
-		return time.Date(y, m-(m-1)%3, 1, 0, 0, 0, 0, time.UTC), true
-	case "yearly":
-		return time.Date(y, 1, 1, 0, 0, 0, 0, time.UTC), true
+		return time.Date(y, m-(m-1)%3, 1, 0, 0, 0, 0, time.UTC)
 	}
-	return time.Time{}, false
+	return time.Date(y, 1, 1, 0, 0, 0, 0, time.UTC)
 }
