@@ -2,8 +2,6 @@
 SHELL := /bin/bash -euo pipefail
 .DEFAULT_GOAL := help
 
-VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-LDFLAGS := -s -w -X github.com/sando-dev/sando/kit/app.Version=$(VERSION)
 MODULES  = $(shell go list -m -f '{{.Dir}}/...')
 BINARIES := sando=./cmd/sando sando-dev=./cmd/sando-dev \
 	authd=./services/auth/cmd/authd proxyd=./services/proxy/cmd/proxyd \
@@ -19,7 +17,7 @@ run: ## start everything with a stand-in Torii and a linked account on 127.0.0.1
 
 build: ## put every binary into bin/
 	@for b in $(BINARIES); do echo "bin/$${b%%=*}"; \
-		CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o "bin/$${b%%=*}" "$${b#*=}"; done
+		CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o "bin/$${b%%=*}" "$${b#*=}"; done
 
 test: testenv build ## run every test that a commit must pass
 	go vet $(MODULES)
@@ -41,7 +39,7 @@ gen: tools ## regenerate everything that is generated
 	bin/tools/vendorproto third_party/proto google/api/annotations.proto google/api/http.proto buf/validate/validate.proto
 	bin/tools/buf format -w proto
 	bin/tools/buf generate
-	go run ./tools/reference
+	bin/tools/buf build -o bin/image.binpb && go run ./internal/reference bin/image.binpb docs/reference
 
 lint: tools ## check formatting, protos and Go
 	bin/tools/buf lint

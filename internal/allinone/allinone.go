@@ -53,7 +53,10 @@ func New(ctx context.Context, cfg Config, log *slog.Logger, t telemetry.Telemetr
 	// Nobody listens to this one: internal calls go by the switchboard.
 	internal := edge.NewMux(edge.MuxOptions{Errors: errorTable, JSON: access.JSON(), Log: log})
 	if err := p.build(ctx, cfg, t, func(name string, s service) error {
-		p.services = append(p.services, app.Part{Name: name, Run: s.Run, Close: func(context.Context) error { return s.Close() }})
+		// Two parts, because what a service holds is freed only after its Run has returned.
+		p.services = append(p.services,
+			app.Part{Name: name + " state", Close: func(context.Context) error { return s.Close() }},
+			app.Part{Name: name, Run: s.Run})
 		return s.Mount(public, internal)
 	}); err != nil {
 		return nil, err
@@ -120,7 +123,9 @@ func (p *Product) Parts() []app.Part {
 func (p *Product) closeServices(ctx context.Context) error {
 	var errs []error
 	for i := len(p.services) - 1; i >= 0; i-- {
-		errs = append(errs, p.services[i].Close(ctx))
+		if free := p.services[i].Close; free != nil {
+			errs = append(errs, free(ctx))
+		}
 	}
 	return errors.Join(errs...)
 }

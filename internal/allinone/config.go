@@ -1,9 +1,13 @@
 package allinone
 
 import (
+	"errors"
+	"fmt"
+	"os"
 	"path/filepath"
 	"time"
 
+	"github.com/sando-dev/sando/kit/config"
 	"github.com/sando-dev/sando/kit/daemon"
 	"github.com/sando-dev/sando/kit/edge"
 	"github.com/sando-dev/sando/services/auth"
@@ -16,7 +20,7 @@ import (
 type Config struct {
 	// Edge is the one public listener.
 	Edge edge.Config `yaml:"edge"`
-	// DataDir holds the SQLite files of services that name no database of their own.
+	// DataDir holds the key ring and the SQLite files of services that are given nothing else.
 	DataDir string `yaml:"data_dir"`
 	// Auth configures the auth service.
 	Auth auth.Config `yaml:"auth"`
@@ -32,4 +36,59 @@ type Config struct {
 	Log daemon.LogConfig `yaml:"log"`
 	// Drain is how long calls in flight may take to finish when the process is stopped.
 	Drain time.Duration `yaml:"drain"`
+}
+
+// DefaultConfig listens on the loopback interface and keeps its data in ./data. The services' own stores are left open, for Complete to put
+// into DataDir.
+func DefaultConfig() Config {
+	c := Config{
+		Edge:    edge.DefaultConfig("127.0.0.1:8080"),
+		DataDir: "data",
+		Auth:    auth.DefaultConfig(),
+		Proxy:   proxy.DefaultConfig(),
+		Unified: unified.DefaultConfig(),
+		MCP:     mcp.DefaultConfig(),
+		Drain:   4 * time.Second,
+	}
+	c.Auth.Store.URL, c.Proxy.Store.URL, c.Unified.Store.URL = "", "", ""
+	return c
+}
+
+// KeysFile is the key ring in the data folder.
+func (c Config) KeysFile() string { return filepath.Join(c.DataDir, "keys.yaml") }
+
+// Complete fills in what depends on other settings: files in the data folder, and the sealing keys that the services share.
+func (c Config) Complete() (Config, error) {
+	for url, file := range map[*config.Secret]string{
+		&c.Auth.Store.URL: "auth.db", &c.Proxy.Store.URL: "proxy.db", &c.Unified.Store.URL: "unified.db",
+	} {
+		if *url == "" {
+			*url = config.Secret("sqlite:" + filepath.Join(c.DataDir, file))
+		}
+	}
+	if c.Auth.Keys.File == "" && c.Auth.Keys.Ring == "" {
+		c.Auth.Keys.File = c.KeysFile()
+	}
+	keys, err := c.Auth.Keys.SealingKeys()
+	if err != nil {
+		return c, fmt.Errorf("keys: %w (make a ring with `sando keys generate`)", err)
+	}
+	if len(c.Proxy.SealingKeys) == 0 {
+		c.Proxy.SealingKeys = keys
+	}
+	if len(c.Unified.SealingKeys) == 0 {
+		c.Unified.SealingKeys = keys
+	}
+	if len(c.MCP.SealingKeys) == 0 {
+		c.MCP.SealingKeys = keys
+	}
+	return c, nil
+}
+
+// MakeDataDir makes the data folder, which only its owner may read.
+func (c Config) MakeDataDir() error {
+	if c.DataDir == "" {
+		return errors.New("data_dir is empty: name a folder for the databases")
+	}
+	return os.MkdirAll(c.DataDir, 0o700)
 }

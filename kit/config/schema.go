@@ -16,8 +16,8 @@ type leaf struct {
 	value reflect.Value
 }
 
-// flag is the name on the command line: auth.listen.
-func (l leaf) flag() string { return strings.Join(l.path, ".") }
+// flag is the name on the command line: auth.public-url.
+func (l leaf) flag() string { return strings.ReplaceAll(strings.Join(l.path, "."), "_", "-") }
 
 // env is the name in the environment, without the prefix: AUTH_LISTEN.
 func (l leaf) env() string {

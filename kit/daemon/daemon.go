@@ -141,7 +141,11 @@ func listen(o Options, logger *slog.Logger, service Service) ([]app.Part, error)
 	if err != nil {
 		return nil, err
 	}
-	parts := []app.Part{{Name: o.Name, Run: service.Run, Close: func(context.Context) error { return service.Close() }}}
+	// Two parts, because what the service holds is freed only after its Run has returned.
+	parts := []app.Part{
+		{Name: o.Name + " state", Close: func(context.Context) error { return service.Close() }},
+		{Name: o.Name, Run: service.Run},
+	}
 	inside, err := edge.Listen(o.Config.Internal, internal.Handler(), tlsConfig)
 	if err != nil {
 		return nil, err

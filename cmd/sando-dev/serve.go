@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/sando-dev/sando/emulator"
+	"github.com/sando-dev/sando/internal/allinone"
+	"github.com/sando-dev/sando/kit/app"
+	"github.com/sando-dev/sando/kit/log"
+	"github.com/sando-dev/sando/kit/telemetry"
+	"github.com/sando-dev/sando/services/auth"
+)
+
+// serve starts the emulator, then the product, then links an account over the product's own API, and tells when all of it answers.
+func serve(ctx context.Context, o options, stdout, stderr io.Writer) error {
+	logger, flush := log.New(stderr, slog.LevelInfo, log.Format("text"))
+	defer flush()
+	t, err := telemetry.Start(ctx, "sando-dev", app.Version(), logger)
+	if err != nil {
+		return err
+	}
+	defer t.Shutdown(context.WithoutCancel(ctx))
+
+	torii, err := listenTorii(o, logger)
+	if err != nil {
+		return err
+	}
+	// Bound before it is configured: with port 0 the address is known only now, and link URLs are made of it.
+	cfg, err := configure(o, torii.url())
+	if err != nil {
+		return err
+	}
+	product, err := allinone.New(ctx, cfg, logger, t)
+	if err != nil {
+		return err
+	}
+	seeder := app.Part{Name: "seed", Run: func(ctx context.Context) error {
+		s := seed{product: product, base: "http://" + product.Addr(), emulator: torii.url(), key: emulator.DefaultKey}
+		r, err := s.run(ctx)
+		if err != nil {
+			return err
+		}
+		return announce(r, o, stdout)
+	}}
+	parts := append([]app.Part{torii.part()}, product.Parts()...)
+	return app.Run(ctx, logger, cfg.Drain, append(parts, seeder)...)
+}
+
+// configure makes the product's configuration and, once per data folder, its keys.
+func configure(o options, toriiURL string) (allinone.Config, error) {
+	cfg := allinone.DefaultConfig()
+	cfg.Edge.Listen = o.listen
+	cfg.DataDir = o.dataDir
+	cfg.Proxy.BaseURLs = map[string]string{"torii": toriiURL + emulator.BasePath}
+	if err := cfg.MakeDataDir(); err != nil {
+		return cfg, err
+	}
+	if _, err := os.Stat(cfg.KeysFile()); os.IsNotExist(err) {
+		if err := os.WriteFile(cfg.KeysFile(), auth.GenerateKeys(), 0o600); err != nil {
+			return cfg, err
+		}
+	}
+	return cfg.Complete()
+}
+
+// standIn is the emulator on its own port.
+type standIn struct {
+	listener net.Listener
+	server   *http.Server
+}
+
+func listenTorii(o options, logger *slog.Logger) (*standIn, error) {
+	l, err := net.Listen("tcp", o.emulatorListen)
+	if err != nil {
+		return nil, fmt.Errorf("emulator: %w", err)
+	}
+	torii := emulator.New(emulator.Options{
+		Users: o.users, NoRateLimits: o.noRateLimits, Control: o.control, Logger: logger.With("service", "emulator"),
+	})
+	return &standIn{listener: l, server: &http.Server{Handler: torii, ReadHeaderTimeout: 10 * time.Second}}, nil
+}
+
+func (s *standIn) url() string { return "http://" + s.listener.Addr().String() }
+
+func (s *standIn) part() app.Part {
+	return app.Part{
+		Name: "emulator",
+		Run: func(context.Context) error {
+			if err := s.server.Serve(s.listener); err != http.ErrServerClosed {
+				return err
+			}
+			return nil
+		},
+		Close: s.server.Shutdown,
+	}
+}

@@ -1,0 +1,202 @@
+package e2e
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/sando-dev/sando/kit/kittest"
+)
+
+// The four services apart, mTLS between them, behind a router by path, pass what the all-in-one passes.
+func TestSplit(t *testing.T) {
+	s := startSplit(t)
+	runSuite(t, s)
+	t.Run("agent", func(t *testing.T) { useEveryTool(t, s) })
+	t.Run("walk", func(t *testing.T) {
+		for _, path := range []string{"/proxy/users", "/unified/user-directory/users"} {
+			if n := walk(t, s, path, 100); n != 250 {
+				t.Errorf("%s: walked %d distinct users, want 250", path, n)
+			}
+		}
+	})
+}
+
+// split is the four services being started.
+type split struct {
+	dir       string
+	ca        *kittest.CA
+	router    *router
+	internal  map[string]string // internal address by service
+	public    map[string]string
+	processes map[string]*process
+}
+
+func startSplit(t *testing.T) stack {
+	t.Helper()
+	torii := start(t, nil, "torii-emulator", "--listen", kittest.FreeAddr(t), "--ready-file", filepath.Join(t.TempDir(), "torii.json"))
+	toriiURL := "http://" + torii.cmd.Args[2]
+	torii.waitFor(t, "emulator", func() bool { return reachable(torii.cmd.Args[2]) })
+
+	sp := &split{dir: t.TempDir(), internal: map[string]string{}, public: map[string]string{}, processes: map[string]*process{}}
+	sp.ca = kittest.NewCA(t, "auth", "proxy", "unified", "mcp")
+	for _, name := range []string{"auth", "proxy", "unified", "mcp"} {
+		sp.internal[name], sp.public[name] = kittest.FreeAddr(t), kittest.FreeAddr(t)
+	}
+	sp.router = newRouter(t, sp.public)
+	s := stack{baseURL: sp.router.URL, emulatorURL: toriiURL, toriiKey: "torii-emulator-full-access-key"}
+	s.environment, s.apiToken = sp.bootstrap(t)
+	for _, name := range []string{"auth", "proxy", "unified", "mcp"} {
+		sp.start(t, name, toriiURL)
+	}
+	link(t, &s)
+	return s
+}
+
+// bootstrap makes keys, an environment and a token with the operator's CLI, on the store that authd then opens.
+func (sp *split) bootstrap(t *testing.T) (environment, token string) {
+	t.Helper()
+	cli := func(args ...string) string {
+		t.Helper()
+		p := start(t, nil, "sando", append(args, "--data-dir", sp.dir)...)
+		if err := <-p.exited; err != nil {
+			t.Fatalf("sando %s: %v\n%s", strings.Join(args, " "), err, p.output.String())
+		}
+		p.exited <- nil
+		return strings.TrimSpace(p.stdout.String())
+	}
+	cli("keys", "generate")
+	environment = cli("environment", "create", "--name", "split")
+	return environment, cli("token", "create", "--environment", environment)
+}
+
+// start runs one service and waits until it is ready.
+func (sp *split) start(t *testing.T, name, toriiURL string) {
+	t.Helper()
+	config := filepath.Join(sp.dir, name+".yaml")
+	if err := os.WriteFile(config, []byte(sp.config(t, name, toriiURL)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := start(t, nil, name+"d", "--config", config)
+	sp.processes[name] = p
+	p.waitFor(t, name, func() bool { return answers("http://" + sp.public[name] + "/readyz") })
+}
+
+func (sp *split) config(t *testing.T, name, toriiURL string) string {
+	t.Helper()
+	var b strings.Builder
+	fmt.Fprintf(&b, "public: {listen: %s}\ninternal: {listen: %s}\ndebug: {listen: \"\"}\n", sp.public[name], sp.internal[name])
+	file := func(suffix string) string { return filepath.Join(sp.dir, suffix) }
+	own := sp.ca.Files(name)
+	fmt.Fprintf(&b, "mtls: {ca: %s, cert: %s, key: %s}\n", own.CA, own.Cert, own.Key)
+	fmt.Fprintf(&b, "peers: {auth: \"https://%s\", proxy: \"https://%s\", unified: \"https://%s\"}\n", sp.internal["auth"], sp.internal["proxy"], sp.internal["unified"])
+	switch name {
+	case "auth":
+		fmt.Fprintf(&b, "auth: {store: {url: \"sqlite:%s\"}, keys: {file: %s}, public_url: %s}\n", file("auth.db"), file("keys.yaml"), sp.router.URL)
+	case "proxy":
+		fmt.Fprintf(&b, "proxy: {store: {url: \"sqlite:%s\"}, base_urls: {torii: %s/v1.0}, sealing_keys: %s}\n", file("proxy.db"), toriiURL, sealingKeys)
+	case "unified":
+		fmt.Fprintf(&b, "unified: {store: {url: \"sqlite:%s\"}, sealing_keys: %s}\n", file("unified.db"), sealingKeys)
+	case "mcp":
+		fmt.Fprintf(&b, "mcp: {public_base_url: %s, sealing_keys: %s}\n", sp.router.URL, sealingKeys)
+	}
+	return b.String()
+}
+
+// sealingKeys is a throwaway key that the replicas of this test share.
+const sealingKeys = `[{id: test, material: "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="}]`
+
+// link links the account and makes the MCP server over the API, as a vendor would.
+func link(t *testing.T, s *stack) {
+	t.Helper()
+	rest := restOver{client: http.DefaultClient, base: s.baseURL}
+	post := func(path string, body any, answer any) {
+		t.Helper()
+		text, err := json.Marshal(body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		code, text := rest.do(t, "POST", path, s.apiToken, nil, text)
+		if code != http.StatusOK {
+			t.Fatalf("POST %s: status %d: %s", path, code, text)
+		}
+		if err := json.NewDecoder(bytes.NewReader(text)).Decode(answer); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var account struct{ ID string }
+	post("/integrated-account", map[string]any{"tenant_id": "acme", "context": map[string]string{"api_key": s.toriiKey}}, &account)
+	s.account = account.ID
+	var server struct{ Token, URL string }
+	post("/integrated-account/"+account.ID+"/mcp", map[string]any{"name": "split"}, &server)
+	s.mcpToken, s.mcpURL = server.Token, server.URL
+}
+
+// A router sends paths to services, as an operator's ingress does.
+type router struct{ *httptest.Server }
+
+func newRouter(t *testing.T, public map[string]string) *router {
+	t.Helper()
+	plain, h2c := &http.Transport{}, &http.Transport{Protocols: new(http.Protocols)}
+	h2c.Protocols.SetUnencryptedHTTP2(true)
+	to := make(map[string]http.Handler)
+	for name, address := range public {
+		target := &url.URL{Scheme: "http", Host: address}
+		to[name] = &httputil.ReverseProxy{
+			Rewrite:       func(r *httputil.ProxyRequest) { r.SetURL(target); r.Out.Host = r.In.Host },
+			FlushInterval: -1,
+			Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+				if strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc") && r.ProtoMajor == 2 {
+					return h2c.RoundTrip(r)
+				}
+				return plain.RoundTrip(r)
+			}),
+		}
+	}
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		to[serviceOf(r.URL.Path)].ServeHTTP(w, r)
+	}))
+	server.Config.Protocols = new(http.Protocols)
+	server.Config.Protocols.SetHTTP1(true)
+	server.Config.Protocols.SetUnencryptedHTTP2(true)
+	server.Start()
+	t.Cleanup(func() { server.Close(); plain.CloseIdleConnections(); h2c.CloseIdleConnections() })
+	return &router{server}
+}
+
+// serviceOf is the table of docs/reference: which service answers a path.
+func serviceOf(path string) string {
+	segments := strings.Split(strings.TrimPrefix(path, "/"), "/")
+	switch first := segments[0]; {
+	case first == "proxy" || first == "custom" || strings.HasPrefix(first, "sando.proxy."):
+		return "proxy"
+	case first == "unified" || strings.HasPrefix(first, "sando.unified."):
+		return "unified"
+	case first == "mcp" || strings.HasPrefix(first, "sando.mcp."):
+		return "mcp"
+	case first == "integrated-account" && len(segments) > 2 && (segments[2] == "mcp" || segments[2] == "tools"):
+		return "mcp"
+	}
+	return "auth"
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+func reachable(address string) bool {
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		return false
+	}
+	return conn.Close() == nil
+}
