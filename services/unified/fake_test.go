@@ -1,0 +1,217 @@
+package unified_test
+
+import (
+	"context"
+	"encoding/json"
+	"net/url"
+	"slices"
+	"strconv"
+	"sync"
+	"testing"
+
+	"connectrpc.com/connect/v2"
+	"connectrpc.com/connect/v2/connectinprocess"
+
+	"github.com/sando-dev/sando/access"
+	proxyv1 "github.com/sando-dev/sando/gen/sando/proxy/v1"
+	"github.com/sando-dev/sando/gen/sando/proxy/v1/proxyv1connect"
+	rpcv1 "github.com/sando-dev/sando/gen/sando/rpc/v1"
+	"github.com/sando-dev/sando/kit/grant"
+	"github.com/sando-dev/sando/kit/kittest"
+	"github.com/sando-dev/sando/kit/rpcerr"
+	"github.com/sando-dev/sando/kit/sealed"
+	"github.com/sando-dev/sando/kit/telemetry"
+	"github.com/sando-dev/sando/services/unified"
+)
+
+const (
+	environment = "env-1"
+	account     = "acct-1"
+)
+
+// fakeProxy answers from rows, and remembers what it was asked.
+type fakeProxy struct {
+	proxyv1connect.UnimplementedProxyServiceHandler
+
+	mu      sync.Mutex
+	rows    map[string][]string // of lists, by resource
+	singles map[string]string   // of gets and updates, by resource/id
+	fail    map[string]error    // by resource
+	filter  func(resource string, query url.Values, row string) bool
+	calls   []string // method resource?query
+	bodies  []string
+	bearers []string
+}
+
+func (f *fakeProxy) note(ctx context.Context, method, resource, query string) (url.Values, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	info, _ := connect.CallInfoForServerContext(ctx)
+	f.bearers = append(f.bearers, info.RequestHeader().Get("Authorization"))
+	call := method + " " + resource
+	values, err := url.ParseQuery(query)
+	if err != nil {
+		return nil, err
+	}
+	if query != "" {
+		decoded, err := url.QueryUnescape(values.Encode())
+		if err != nil {
+			return nil, err
+		}
+		call += "?" + decoded
+	}
+	f.calls = append(f.calls, call)
+	return values, f.fail[resource]
+}
+
+func (f *fakeProxy) taken() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	calls := f.calls
+	f.calls = nil
+	return calls
+}
+
+func raw(s string) *rpcv1.RawJson { return &rpcv1.RawJson{Json: []byte(s)} }
+
+// List pages the rows that pass the filter; its cursors are plain offsets.
+func (f *fakeProxy) List(ctx context.Context, req *proxyv1.ListRequest) (*proxyv1.ListResponse, error) {
+	query, err := f.note(ctx, "list", req.Resource, req.GetQuery())
+	if err != nil {
+		return nil, err
+	}
+	if single, ok := f.singles[req.Resource]; ok {
+		return &proxyv1.ListResponse{Result: raw(single)}, nil
+	}
+	var rows []string
+	for _, row := range f.rows[req.Resource] {
+		if f.filter == nil || f.filter(req.Resource, query, row) {
+			rows = append(rows, row)
+		}
+	}
+	from, _ := strconv.Atoi(req.GetNextCursor())
+	to := len(rows)
+	if req.Limit != nil {
+		to = min(from+int(req.GetLimit()), len(rows))
+	}
+	res := &proxyv1.ListResponse{Result: raw("["), ResultCount: int32(to - from), Limit: req.GetLimit()}
+	for i, row := range rows[from:to] {
+		if i > 0 {
+			res.Result.Json = append(res.Result.Json, ',')
+		}
+		res.Result.Json = append(res.Result.Json, row...)
+	}
+	res.Result.Json = append(res.Result.Json, ']')
+	if to < len(rows) {
+		next := strconv.Itoa(to)
+		res.NextCursor = &next
+	}
+	total := int32(len(rows))
+	res.Total = &total
+	return res, nil
+}
+
+func (f *fakeProxy) Get(ctx context.Context, req *proxyv1.GetRequest) (*proxyv1.GetResponse, error) {
+	if _, err := f.note(ctx, "get", req.Resource+"/"+req.Id, req.GetQuery()); err != nil {
+		return nil, err
+	}
+	single, ok := f.singles[req.Resource+"/"+req.Id]
+	if !ok {
+		e := rpcerr.New(access.CodeUpstreamNotFound, "Torii knows no such id")
+		e.Origin = "torii"
+		return nil, table().Connect(e, "req-1")
+	}
+	return &proxyv1.GetResponse{Result: raw(single)}, nil
+}
+
+func (f *fakeProxy) Update(ctx context.Context, req *proxyv1.UpdateRequest) (*proxyv1.UpdateResponse, error) {
+	if _, err := f.note(ctx, "update", req.Resource+"/"+req.Id, req.GetQuery()); err != nil {
+		return nil, err
+	}
+	f.bodies = append(f.bodies, string(req.GetBody().GetJson()))
+	return &proxyv1.UpdateResponse{Result: raw(f.singles[req.Resource+"/"+req.Id])}, nil
+}
+
+func table() *rpcerr.Table {
+	t, err := access.ErrorTable()
+	if err != nil {
+		panic(err)
+	}
+	return t
+}
+
+// callers maps bearers to grants.
+type callers map[string]*grant.Grant
+
+func (c callers) Authenticate(_ context.Context, bearer, _ string) (*access.Caller, error) {
+	g, ok := c[bearer]
+	if !ok {
+		return nil, rpcerr.New(rpcerr.Unauthenticated, "")
+	}
+	return &access.Caller{Grant: g, Bearer: "signed-" + bearer}, nil
+}
+
+// stand is a service over a fake proxy.
+type stand struct {
+	*unified.Service
+	proxy  *fakeProxy
+	client *connect.Client
+}
+
+func newStand(t testing.TB, proxy *fakeProxy) *stand {
+	t.Helper()
+	behind := connect.NewServer()
+	proxyv1connect.RegisterProxyServiceHandler(behind, proxy)
+	outgoing, err := access.Outgoing(telemetry.Off())
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := unified.DefaultConfig()
+	cfg.SealingKeys = []sealed.Key{sealed.Generate()}
+	log := kittest.Logger(t)
+	s, err := unified.New(t.Context(), cfg, unified.Deps{
+		Log: log.Logger, Telemetry: telemetry.Off(),
+		Proxy: connect.NewClient(connectinprocess.New(behind), outgoing...),
+		Authenticator: callers{
+			"api":  {TokenID: "tok-api", Kind: access.KindAPI, EnvironmentID: environment, Read: true, Write: true},
+			"read": {TokenID: "tok-read", Kind: access.KindAPI, EnvironmentID: environment, Read: true},
+			"acct": {TokenID: "tok-acct", Kind: access.KindAccount, EnvironmentID: environment, Accounts: []string{account}, Read: true, Write: true},
+			"else": {TokenID: "tok-else", Kind: access.KindAPI, EnvironmentID: environment, Accounts: []string{"acct-2"}, Read: true, Write: true},
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return &stand{Service: s, proxy: proxy, client: connect.NewClient(connectinprocess.New(s.PublicServer()))}
+}
+
+// as makes a context whose calls carry a token.
+func as(t testing.TB, token string) context.Context {
+	ctx, info := connect.NewClientContext(t.Context())
+	info.RequestHeader().Set("Authorization", "Bearer "+token)
+	return ctx
+}
+
+// code is the code of an error that came over the wire.
+func code(err error) rpcerr.Code {
+	if err == nil {
+		return ""
+	}
+	return table().From(err).Code
+}
+
+func toJSON(t testing.TB, v any) string {
+	t.Helper()
+	b, err := json.MarshalIndent(v, "", " ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+func contains(list []string, s string) bool { return slices.Contains(list, s) }

@@ -1,0 +1,57 @@
+package engine
+
+import (
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/sando-dev/sando/services/unified/internal/cursor"
+)
+
+// answer fills a list response.
+func (l *listing) answer(res proto.Message) error {
+	m := res.ProtoReflect()
+	fields := m.Descriptor().Fields()
+	list := m.Mutable(fields.ByName("result")).List()
+	for _, r := range l.records {
+		prune(r, l.keep)
+		list.Append(protoreflect.ValueOfMessage(r.ProtoReflect()))
+	}
+	m.Set(fields.ByName("result_count"), protoreflect.ValueOfInt32(int32(len(l.records))))
+	m.Set(fields.ByName("limit"), protoreflect.ValueOfInt32(int32(l.request.limit)))
+	if !l.selected.here() && l.total != nil {
+		m.Set(fields.ByName("total"), protoreflect.ValueOfInt32(*l.total))
+	}
+	l.meta(m.Mutable(fields.ByName("meta")).Message())
+	if l.at == (cursor.Position{Size: l.at.Size}) {
+		return nil
+	}
+	text, err := l.engine.cursors.Seal(l.at, l.request.binding(l.resource.Name()))
+	if err != nil {
+		return err
+	}
+	m.Set(fields.ByName("next_cursor"), protoreflect.ValueOfString(text))
+	return nil
+}
+
+// meta says where each filter and the order ran.
+func (l *listing) meta(m protoreflect.Message) {
+	fields := m.Descriptor().Fields()
+	names := m.Mutable(fields.ByName("upstream_filters")).List()
+	for _, name := range l.selected.upstream {
+		names.Append(protoreflect.ValueOfString(name))
+	}
+	names = m.Mutable(fields.ByName("local_filters")).List()
+	for _, f := range l.selected.local {
+		names.Append(protoreflect.ValueOfString(f.Spec.GetName()))
+	}
+	if l.selected.sort != "" {
+		m.Set(fields.ByName("sort"), protoreflect.ValueOfString(l.selected.sort))
+	}
+	m.Set(fields.ByName("warnings"), protoreflect.ValueOfInt32(int32(l.warnings)))
+}
+
+// single fills the response of a get or an update.
+func single(res, record proto.Message) {
+	m := res.ProtoReflect()
+	m.Set(m.Descriptor().Fields().ByName("result"), protoreflect.ValueOfMessage(record.ProtoReflect()))
+}

@@ -1,0 +1,136 @@
+package engine
+
+import (
+	"context"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/sando-dev/sando/access"
+	catalogv1 "github.com/sando-dev/sando/gen/sando/catalog/v1"
+	"github.com/sando-dev/sando/kit/rpcerr"
+
+	"github.com/sando-dev/sando/services/unified/internal/plan"
+	"github.com/sando-dev/sando/services/unified/internal/records"
+	"github.com/sando-dev/sando/services/unified/internal/resource"
+)
+
+// Get answers a get request.
+func (e *Engine) Get(ctx context.Context, name resource.Name, req, res proto.Message) error {
+	r, err := read(req)
+	if err != nil {
+		return err
+	}
+	mapping, err := e.prepare(ctx, name, r)
+	if err != nil {
+		return err
+	}
+	source, ok := mapping.Source("get", r.given)
+	if !ok {
+		return rpcerr.New(rpcerr.Unimplemented, "")
+	}
+	keep, err := r.keep(mapping)
+	if err != nil {
+		return err
+	}
+	call := r.mapping()
+	call.Keep = keep
+	if call.Custom, _, err = e.customFields(ctx, mapping, r, keep); err != nil {
+		return err
+	}
+	raw, err := e.fetch(ctx, mapping, source, r, call.Custom)
+	if err != nil {
+		return err
+	}
+	m, err := e.one(mapping.Plan.Runner(ctx, call), mapping, raw)
+	if err != nil {
+		return err
+	}
+	single(res, m)
+	return nil
+}
+
+// fetch reads the source record of a get. When fields are wanted that the plain get does not carry, the source made for that is tried
+// first; the plain one then only has to say what is wrong with the id.
+func (e *Engine) fetch(ctx context.Context, res *resource.Resource, s *catalogv1.Source, r *request, custom []plan.CustomField) ([]byte, error) {
+	if fuller := res.Spec.GetCustomFields().GetGet(); fuller != nil && (len(custom) > 0 || len(res.Missing(fuller)) > 0) {
+		raw, err := e.fetchFrom(ctx, res, fuller, r, custom)
+		if raw != nil || err != nil && rpcerr.CodeOf(err) != access.CodeUpstreamNotFound {
+			return raw, err
+		}
+	}
+	return e.fetchFrom(ctx, res, s, r, custom)
+}
+
+func (e *Engine) fetchFrom(ctx context.Context, res *resource.Resource, s *catalogv1.Source, r *request, custom []plan.CustomField) ([]byte, error) {
+	call, err := e.call(res, s, r)
+	if err != nil {
+		return nil, err
+	}
+	ask(res, s, custom, call.Query)
+	if !s.GetScan() {
+		return e.client.Get(ctx, call)
+	}
+	ids := res.Plan.Runner(ctx, plan.Call{Parameters: r.values, Keep: map[string]bool{}})
+	cursor := ""
+	for range MaxPages {
+		page, err := e.client.List(ctx, call, MaxLimit, cursor)
+		if err != nil {
+			return nil, err
+		}
+		rows, err := split(page.Rows)
+		if err != nil {
+			return nil, err
+		}
+		for _, row := range rows {
+			m, err := e.one(ids, res, row)
+			if err != nil {
+				return nil, err
+			}
+			if idOf(m) == r.id {
+				return row, nil
+			}
+		}
+		if cursor = page.Next; cursor == "" {
+			return nil, rpcerr.Newf(access.CodeUpstreamNotFound, "%s has no record with the id %q", res.Name(), r.id)
+		}
+	}
+	return nil, rpcerr.New(access.CodeScanLimit, "the record is not among the first pages, and finding it would read too many").
+		WithFix("List the records and pick it from there.")
+}
+
+// Update answers an update request.
+func (e *Engine) Update(ctx context.Context, name resource.Name, req, res proto.Message) error {
+	r, err := read(req)
+	if err != nil {
+		return err
+	}
+	mapping, err := e.prepare(ctx, name, r)
+	if err != nil {
+		return err
+	}
+	up := mapping.Spec.GetUpdate()
+	if up == nil {
+		return rpcerr.New(rpcerr.Unimplemented, "")
+	}
+	body, err := changes(up, r)
+	if err != nil {
+		return err
+	}
+	call, err := e.call(mapping, &catalogv1.Source{Operation: up.GetOperation(), Parameters: up.GetParameters()}, r)
+	if err != nil {
+		return err
+	}
+	raw, err := e.client.Update(ctx, call, body)
+	if err != nil {
+		return err
+	}
+	if records.KindOf(raw) != records.Object {
+		return failure(&records.SyntaxError{Want: "the changed record"}, "")
+	}
+	m, err := e.one(mapping.Plan.Runner(ctx, r.mapping()), mapping, raw)
+	if err != nil {
+		return err
+	}
+	single(res, m)
+	return nil
+}

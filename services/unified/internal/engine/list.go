@@ -1,0 +1,264 @@
+package engine
+
+import (
+	"context"
+	"slices"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/sando-dev/sando/access"
+	catalogv1 "github.com/sando-dev/sando/gen/sando/catalog/v1"
+	"github.com/sando-dev/sando/kit/rpcerr"
+
+	"github.com/sando-dev/sando/services/unified/internal/cursor"
+	"github.com/sando-dev/sando/services/unified/internal/plan"
+	"github.com/sando-dev/sando/services/unified/internal/resource"
+	"github.com/sando-dev/sando/services/unified/internal/upstream"
+)
+
+// listing is one list call on its way.
+type listing struct {
+	engine   *Engine
+	resource *resource.Resource
+	request  *request
+	source   *catalogv1.Source
+	call     upstream.Call
+	selected *selection
+	keep     map[string]bool // of the answer; nil keeps all
+	mapping  plan.Call
+	warnings int
+	total    *int32
+	at       cursor.Position
+	records  []proto.Message
+}
+
+// List answers a list request.
+func (e *Engine) List(ctx context.Context, name resource.Name, req, res proto.Message) error {
+	r, err := read(req)
+	if err != nil {
+		return err
+	}
+	mapping, err := e.prepare(ctx, name, r)
+	if err != nil {
+		return err
+	}
+	l, err := e.listing(ctx, mapping, r)
+	if err != nil {
+		return err
+	}
+	if l.selected.order != nil {
+		err = l.sorted(ctx)
+	} else {
+		err = l.paged(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	return l.answer(res)
+}
+
+// listing decides how a list is made.
+func (e *Engine) listing(ctx context.Context, res *resource.Resource, r *request) (*listing, error) {
+	source, ok := res.Source("list", r.given)
+	if !ok {
+		return nil, rpcerr.New(rpcerr.Unimplemented, "")
+	}
+	l := &listing{engine: e, resource: res, request: r, source: source}
+	var err error
+	if l.keep, err = r.keep(res); err != nil {
+		return nil, err
+	}
+	if l.call, err = e.call(res, source, r); err != nil {
+		return nil, err
+	}
+	if l.selected, err = choose(res, source, r, l.call.Query); err != nil {
+		return nil, err
+	}
+	if err = sorting(res, l.call.Operation, r.sort, l.selected, l.call.Query); err != nil {
+		return nil, err
+	}
+	if err = l.start(); err != nil {
+		return nil, err
+	}
+	l.mapping = r.mapping()
+	l.mapping.Keep = l.selected.needs(l.keep)
+	custom, warnings, err := e.customFields(ctx, res, r, l.keep)
+	if err != nil {
+		return nil, err
+	}
+	l.mapping.Custom, l.warnings = custom, warnings
+	ask(res, source, custom, l.call.Query)
+	return l, nil
+}
+
+// start finds where the list goes on.
+func (l *listing) start() error {
+	size := l.request.limit
+	if l.selected.here() {
+		size = l.largest()
+	}
+	l.at = cursor.Position{Size: min(size, l.largest())}
+	if l.request.cursor == "" {
+		return nil
+	}
+	at, err := l.engine.cursors.Open(l.request.cursor, l.request.binding(l.resource.Name()))
+	if err != nil {
+		return err
+	}
+	if at.Count == 0 {
+		// Between pages the size is free to change.
+		at.Size = l.at.Size
+	}
+	l.at = at
+	return nil
+}
+
+// largest is the largest page that the source gives.
+func (l *listing) largest() int {
+	if most := int(l.call.Operation.GetPaging().GetMaxSize()); most > 0 {
+		return min(most, MaxLimit)
+	}
+	return MaxLimit
+}
+
+// here says whether records are dropped or moved by us.
+func (sel *selection) here() bool { return len(sel.local) > 0 || sel.order != nil }
+
+// needs adds to a mask what the local filters and the order look at; nil is everything.
+func (sel *selection) needs(keep map[string]bool) map[string]bool {
+	if keep == nil {
+		return nil
+	}
+	all := make(map[string]bool, len(keep))
+	for name := range keep {
+		all[name] = true
+	}
+	for _, f := range sel.local {
+		name, ok := f.Reads()
+		if !ok {
+			return nil
+		}
+		all[name] = true
+	}
+	for _, k := range sel.order {
+		all[k.name] = true
+	}
+	return all
+}
+
+// paged reads page after page until the answer is full, the list ends or the bound is reached.
+func (l *listing) paged(ctx context.Context) error {
+	pages := 1
+	if l.selected.here() {
+		pages = MaxPages
+	}
+	runner := l.resource.Plan.Runner(ctx, l.mapping)
+	defer func() { l.warnings += runner.Warnings }()
+	for range pages {
+		page, err := l.engine.client.List(ctx, l.call, l.at.Size, l.at.Upstream)
+		if err != nil {
+			return err
+		}
+		l.total = page.Total
+		full, err := l.take(ctx, runner, page)
+		if err != nil || full || l.at.Upstream == "" {
+			return err
+		}
+	}
+	return nil
+}
+
+// take maps the rows of a page that were not looked at yet. It is full when the answer is, with the position on the next row.
+func (l *listing) take(ctx context.Context, runner *plan.Runner, page upstream.Page) (full bool, err error) {
+	rows, err := split(page.Rows)
+	if err != nil {
+		return false, err
+	}
+	from, err := l.resume(ctx, rows)
+	if err != nil {
+		return false, err
+	}
+	next := cursor.Position{Upstream: page.Next, Size: l.at.Size}
+	for i := from; i < len(rows); i++ {
+		m, err := l.engine.one(runner, l.resource, rows[i])
+		if err != nil {
+			return false, err
+		}
+		ok, err := l.passes(ctx, m)
+		if err != nil {
+			return false, err
+		}
+		if !ok {
+			continue
+		}
+		l.records = append(l.records, m)
+		if len(l.records) == l.request.limit && i+1 < len(rows) {
+			l.at.After, l.at.Count = idOf(m), i+1
+			return true, nil
+		}
+	}
+	l.at = next
+	return len(l.records) >= l.request.limit, nil
+}
+
+// resume finds the row to go on with in a page that was partly looked at: the one after the last id, or by position when that is gone.
+func (l *listing) resume(ctx context.Context, rows [][]byte) (int, error) {
+	if l.at.Count == 0 {
+		return 0, nil
+	}
+	ids := l.resource.Plan.Runner(ctx, plan.Call{Parameters: l.mapping.Parameters, Facts: l.mapping.Facts, Keep: map[string]bool{}})
+	same := func(row []byte) (bool, error) {
+		m, err := l.engine.one(ids, l.resource, row)
+		return err == nil && idOf(m) == l.at.After, err
+	}
+	if last := l.at.Count - 1; last < len(rows) {
+		if ok, err := same(rows[last]); ok || err != nil {
+			return l.at.Count, err
+		}
+	}
+	for i, row := range rows {
+		if ok, err := same(row); ok || err != nil {
+			return i + 1, err
+		}
+	}
+	return min(l.at.Count, len(rows)), nil
+}
+
+// passes applies the local filters.
+func (l *listing) passes(ctx context.Context, m proto.Message) (bool, error) {
+	for _, f := range l.selected.local {
+		ok, err := f.Holds(ctx, m, f.value)
+		if err != nil {
+			return false, rpcerr.Invalid(f.Spec.GetName(), err.Error())
+		}
+		if !ok {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// sorted reads a source that comes whole, sorts it and cuts the page out.
+func (l *listing) sorted(ctx context.Context) error {
+	limit, after, count := l.request.limit, l.at.After, l.at.Count
+	l.at = cursor.Position{Size: l.largest()}
+	l.request.limit = MaxPages*MaxLimit + 1
+	if err := l.paged(ctx); err != nil {
+		return err
+	}
+	l.request.limit = limit
+	if l.at.Upstream != "" {
+		return rpcerr.New(access.CodeScanLimit, "sorting this would read too many pages")
+	}
+	slices.SortStableFunc(l.records, func(a, b proto.Message) int { return compare(l.selected.order, a, b) })
+	from := min(count, len(l.records))
+	if i := slices.IndexFunc(l.records, func(m proto.Message) bool { return idOf(m) == after }); count > 0 && i >= 0 {
+		from = i + 1
+	}
+	to := min(from+limit, len(l.records))
+	if to < len(l.records) {
+		l.at.After, l.at.Count = idOf(l.records[to-1]), to
+	}
+	l.records = l.records[from:to]
+	return nil
+}

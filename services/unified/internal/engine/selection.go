@@ -1,0 +1,109 @@
+package engine
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"strings"
+
+	"github.com/sando-dev/sando/access"
+	catalogv1 "github.com/sando-dev/sando/gen/sando/catalog/v1"
+	"github.com/sando-dev/sando/kit/rpcerr"
+
+	"github.com/sando-dev/sando/services/unified/internal/resource"
+)
+
+// selection says which records of a source are wanted, in which order, and who sees to what.
+type selection struct {
+	upstream []string // names of filters that the provider applies
+	local    []localFilter
+	sort     string // "upstream", "local" or ""
+	order    []sortKey
+}
+
+// localFilter is a filter applied here.
+type localFilter struct {
+	*resource.Filter
+	value string
+}
+
+// choose splits the filters of a request between the provider and us, and adds the provider's share to its query.
+func choose(res *resource.Resource, s *catalogv1.Source, r *request, query url.Values) (*selection, error) {
+	sel := &selection{}
+	var jsonFilters []json.RawMessage
+	for _, name := range r.order {
+		f, ok := res.Filter(name, s.GetOperation())
+		if !ok {
+			return nil, unsupported(res, s, name)
+		}
+		value := r.values[name]
+		switch f.Spec.GetRuns() {
+		case resource.RunsParameter:
+			if !takes(s, name) {
+				return nil, unsupported(res, s, name)
+			}
+		case resource.RunsLocal:
+			sel.local = append(sel.local, localFilter{f, value})
+		default:
+			parameter, text, one, err := f.Upstream(value)
+			if err != nil {
+				return nil, rpcerr.Invalid(f.Spec.GetName(), err.Error())
+			}
+			if one != nil {
+				jsonFilters = append(jsonFilters, one)
+			} else if query.Has(parameter) && query.Get(parameter) != text {
+				return nil, rpcerr.Invalid(f.Spec.GetName(), "contradicts another filter")
+			} else {
+				query.Set(parameter, text)
+			}
+			sel.upstream = append(sel.upstream, f.Spec.GetName())
+		}
+	}
+	if len(jsonFilters) > 0 {
+		text, err := json.Marshal(jsonFilters)
+		if err != nil {
+			return nil, err
+		}
+		query.Set("filters", string(text))
+	}
+	return sel, sel.narrow(query)
+}
+
+// narrow lets the provider leave out what the local filters would drop anyway.
+func (sel *selection) narrow(query url.Values) error {
+	for _, f := range sel.local {
+		hint, ok := f.Spec.GetNarrow()[f.value]
+		if !ok {
+			continue
+		}
+		values, err := url.ParseQuery(hint)
+		if err != nil {
+			return fmt.Errorf("engine: narrow of %s: %w", f.Spec.GetName(), err)
+		}
+		for name := range values {
+			if !query.Has(name) {
+				query.Set(name, values.Get(name))
+			}
+		}
+	}
+	return nil
+}
+
+func takes(s *catalogv1.Source, filter string) bool {
+	for _, from := range s.GetParameters() {
+		if resource.ParameterName(from) == resource.ParameterName(filter) {
+			return true
+		}
+	}
+	return false
+}
+
+// unsupported refuses a filter and names those that there are.
+func unsupported(res *resource.Resource, s *catalogv1.Source, name string) error {
+	names := res.FilterNames(s.GetOperation())
+	e := rpcerr.Newf(access.CodeUnsupportedFilter, "%s cannot be filtered by %s", res.Name(), name).WithDetail("supported", names)
+	if len(names) == 0 {
+		return e.WithFix("Remove the filter; there are none for this.")
+	}
+	return e.WithFix("Use one of: " + strings.Join(names, ", ") + ".")
+}

@@ -1,0 +1,186 @@
+// Package resource turns a mapping of the catalog, with what environments and accounts change in it, into something that can be asked:
+// how to read records, how to map them, which filters there are and where each runs.
+package resource
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+
+	catalogv1 "github.com/sando-dev/sando/gen/sando/catalog/v1"
+
+	"github.com/sando-dev/sando/services/unified/internal/expression"
+	"github.com/sando-dev/sando/services/unified/internal/plan"
+)
+
+// The layers of a mapping, the lowest first.
+const (
+	LayerCatalog     = "catalog"
+	LayerEnvironment = "environment"
+	LayerAccount     = "account"
+)
+
+// Name identifies a unified resource.
+type Name struct {
+	Model, Resource string
+}
+
+func (n Name) String() string { return n.Model + "/" + n.Resource }
+
+// Operations finds an operation of the catalog by id.
+type Operations interface {
+	Operation(id string) (*catalogv1.Operation, bool)
+}
+
+// Definition is a mapping before it is compiled: the catalog's, with the rows of each layer.
+type Definition struct {
+	// Spec is the catalog's mapping; its sources, sort, update and custom fields hold in every layer.
+	Spec *catalogv1.UnifiedResource
+	// Fields and Filters are the rows in force and the layers they come from.
+	Fields  []plan.Field
+	Filters []LayeredFilter
+}
+
+// LayeredFilter is a filter and the layer that it comes from.
+type LayeredFilter struct {
+	Spec  *catalogv1.Filter
+	Layer string
+}
+
+// FromCatalog is the definition without overrides.
+func FromCatalog(u *catalogv1.UnifiedResource) Definition {
+	d := Definition{Spec: u}
+	for _, f := range u.GetFields() {
+		d.Fields = append(d.Fields, plan.Field{Mapping: f, Layer: LayerCatalog})
+	}
+	for _, f := range u.GetFilters() {
+		d.Filters = append(d.Filters, LayeredFilter{Spec: f, Layer: LayerCatalog})
+	}
+	return d
+}
+
+// Name is the name of the resource.
+func (d *Definition) Name() Name {
+	return Name{Model: d.Spec.GetModel(), Resource: d.Spec.GetResource()}
+}
+
+// Resource is a compiled definition. It is safe for concurrent use.
+type Resource struct {
+	Definition
+	// Message is the type of output records.
+	Message protoreflect.MessageType
+	// Plan maps records.
+	Plan *plan.Plan
+
+	operations Operations
+	filters    map[string][]*Filter // by parameter name: created_at[gt] is created_at_gt
+	// keys are the top-level source keys that overrides read beyond what the catalog asks the provider for.
+	keys []string
+}
+
+// Compile checks a definition and compiles it. What is wrong with rows is reported as [plan.Faults].
+func Compile(d Definition, ops Operations) (*Resource, error) {
+	message, err := protoregistry.GlobalTypes.FindMessageByName(protoreflect.FullName(d.Spec.GetMessage()))
+	if err != nil {
+		return nil, fmt.Errorf("resource: %s: there is no message %s: %w", d.Name(), d.Spec.GetMessage(), err)
+	}
+	r := &Resource{Definition: d, Message: message, operations: ops, filters: make(map[string][]*Filter)}
+	var sources []*catalogv1.Operation
+	for _, s := range d.Spec.GetSources() {
+		op, ok := ops.Operation(s.GetOperation())
+		if !ok {
+			return nil, fmt.Errorf("resource: %s: the catalog has no operation %s", d.Name(), s.GetOperation())
+		}
+		sources = append(sources, op)
+	}
+	env, err := expression.NewMapping(sources...)
+	if err != nil {
+		return nil, err
+	}
+	var faults plan.Faults
+	r.Plan, err = plan.Compile(plan.Table{
+		Message: message.Descriptor(), Fields: d.Fields, CustomFields: d.Spec.GetCustomFields().GetName(), Expressions: env,
+	})
+	if err != nil && !errors.As(err, &faults) {
+		return nil, err
+	}
+	more, err := r.compileFilters()
+	if err != nil {
+		return nil, err
+	}
+	if faults = append(faults, more...); len(faults) > 0 {
+		return nil, faults
+	}
+	for _, layer := range []string{LayerEnvironment, LayerAccount} {
+		r.keys = append(r.keys, r.Plan.Keys(layer)...)
+	}
+	return r, nil
+}
+
+// New makes an empty output record.
+func (r *Resource) New() proto.Message { return r.Message.New().Interface() }
+
+// Operation finds an operation that the definition names; they were checked when it was compiled.
+func (r *Resource) Operation(id string) *catalogv1.Operation {
+	op, _ := r.operations.Operation(id)
+	return op
+}
+
+// Source chooses the source of a method: the first whose filters are all given.
+func (r *Resource) Source(method string, given func(filter string) bool) (*catalogv1.Source, bool) {
+	for _, s := range r.Spec.GetSources() {
+		if s.GetMethod() == method && !slices.ContainsFunc(s.GetWhenFilters(), func(name string) bool { return !given(name) }) {
+			return s, true
+		}
+	}
+	return nil, false
+}
+
+// Methods lists what is served: list, get and update.
+func (r *Resource) Methods() []string {
+	var methods []string
+	for _, s := range r.Spec.GetSources() {
+		if !slices.Contains(methods, s.GetMethod()) {
+			methods = append(methods, s.GetMethod())
+		}
+	}
+	if r.Spec.GetUpdate() != nil {
+		methods = append(methods, "update")
+	}
+	return methods
+}
+
+// FieldNames lists the top-level fields of an output record.
+func (r *Resource) FieldNames() []string {
+	fields := r.Message.Descriptor().Fields()
+	names := make([]string, fields.Len())
+	for i := range names {
+		names[i] = string(fields.Get(i).Name())
+	}
+	return names
+}
+
+// selection is the query parameter by which sources choose the fields of their answers.
+const selection = "fields"
+
+// Missing lists the source keys that overrides read and a source must be asked for, because it answers only the fields it is asked for.
+func (r *Resource) Missing(s *catalogv1.Source) []string {
+	asked, ok := s.GetQuery()[selection]
+	if !ok {
+		return nil
+	}
+	have := strings.Split(asked, ",")
+	have = append(have, "id")
+	var missing []string
+	for _, key := range r.keys {
+		if !slices.Contains(have, key) && !slices.Contains(missing, key) {
+			missing = append(missing, key)
+		}
+	}
+	return missing
+}
