@@ -50,8 +50,8 @@ type Mux struct {
 	// services are the names of the RPC services mounted.
 	services []string
 	serving  atomic.Bool
-	// draining is closed by the Server that runs the mux.
-	draining chan struct{}
+	// draining is raised by the Server that runs the mux.
+	draining *signal
 	finish   sync.Once
 }
 
@@ -65,7 +65,7 @@ func NewMux(o MuxOptions) *Mux {
 		o:        o,
 		rpc:      http.NewServeMux(),
 		plain:    http.NewServeMux(),
-		draining: make(chan struct{}),
+		draining: newSignal(),
 	}
 	m.gateway = gateway.NewMux(gateway.Options{
 		JSON: o.JSON, Errors: o.Errors, NotFound: http.HandlerFunc(m.notFound),

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"sync"
 	"time"
 )
 
@@ -56,8 +55,7 @@ type Server struct {
 	http     *http.Server
 	mux      *Mux
 	cancel   context.CancelFunc
-	draining chan struct{}
-	drain    sync.Once
+	draining *signal
 }
 
 // Listen binds the address. tlsConfig replaces the certificate files of cfg,
@@ -74,7 +72,7 @@ func Listen(cfg Config, h http.Handler, tlsConfig *tls.Config) (*Server, error) 
 		return nil, fmt.Errorf("edge: %w", err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	s := &Server{cfg: cfg, listener: l, cancel: cancel, draining: make(chan struct{})}
+	s := &Server{cfg: cfg, listener: l, cancel: cancel, draining: newSignal()}
 	if finished, ok := h.(*handler); ok {
 		s.mux, s.draining = finished.Mux, finished.draining
 	}
@@ -140,12 +138,10 @@ func (s *Server) Run(ctx context.Context) error {
 // Drain says NOT_SERVING and tells endless streams to end, see Draining; the
 // listener goes on.
 func (s *Server) Drain() {
-	s.drain.Do(func() {
-		if s.mux != nil {
-			s.mux.SetServing(false)
-		}
-		close(s.draining)
-	})
+	if s.mux != nil {
+		s.mux.SetServing(false)
+	}
+	s.draining.raise()
 }
 
 // Close drains, waits for DrainDelay, stops taking connections and lets the

@@ -110,17 +110,24 @@ func (e *Error) WithRetryAfter(d time.Duration) *Error {
 // CodeOf gives the code of an error, our own or another service's, and "" when
 // it has none. It tells a caller what to do next; what to show is for a Table.
 func CodeOf(err error) Code {
-	for ; err != nil; err = errors.Unwrap(err) {
-		switch e := err.(type) {
-		case *Error:
-			return e.Code
-		case *connect.Error:
-			if e.IsRemote() {
-				return reasonOf(e)
+	switch e := err.(type) {
+	case nil:
+		return ""
+	case *Error:
+		return e.Code
+	case *connect.Error:
+		if e.IsRemote() {
+			return reasonOf(e)
+		}
+	case interface{ Unwrap() []error }:
+		for _, part := range e.Unwrap() {
+			if c := CodeOf(part); c != "" {
+				return c
 			}
 		}
+		return ""
 	}
-	return ""
+	return CodeOf(errors.Unwrap(err))
 }
 
 // reasonOf reads the code in the details of a remote error.

@@ -195,6 +195,7 @@ func TestCodeOf(t *testing.T) {
 		"shaped":            {local, rpcerr.Conflict},
 		"remote":            {connectCopy(local), rpcerr.Conflict},
 		"remote in process": {local.WithRemote(), rpcerr.Conflict},
+		"joined remote":     {errors.Join(local.WithRemote()), rpcerr.Conflict},
 		"remote, foreign":   {connect.NewError(connect.CodeNotFound, "").WithRemote(), ""},
 	}
 	for name, tt := range tests {
