@@ -1,0 +1,130 @@
+package auth_test
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	authv1 "github.com/sando-dev/sando/gen/sando/auth/v1"
+	iv1 "github.com/sando-dev/sando/gen/sando/internalauth/v1"
+	"github.com/sando-dev/sando/gen/sando/internalauth/v1/internalauthv1connect"
+	rpcv1 "github.com/sando-dev/sando/gen/sando/rpc/v1"
+)
+
+func text(s string) *string { return &s }
+
+func TestLog(t *testing.T) {
+	w := start(t)
+	_, foreign := w.newEnvironment("Other")
+	id := w.link(w.token, "t1", goodKey)
+	log := internalauthv1connect.NewAuditServiceClient(w.internal)
+	entry := func(id string, change func(*authv1.LogEntry)) *authv1.LogEntry {
+		e := &authv1.LogEntry{
+			Id: id, EnvironmentId: w.environment, LogType: "mcp", Phase: "outcome", Action: "torii.users.list", ActorKind: "mcp", ActorId: "m1",
+			Status: 200, CreatedAt: timestamppb.New(w.clock.Now()),
+		}
+		change(e)
+		return e
+	}
+	batch := []*authv1.LogEntry{
+		entry("01-a", func(e *authv1.LogEntry) {
+			e.IntegratedAccountId, e.McpServerId, e.ToolName = &id, text("m1"), text("list_all_torii_users")
+			e.Arguments = &rpcv1.RawJson{Json: []byte(`{"limit": 9007199254740993}`)}
+		}),
+		entry("01-b", func(e *authv1.LogEntry) { e.Status, e.Code = 403, text("OPERATION_NOT_GRANTED") }),
+	}
+	for range 2 { // repeated, it must not be recorded twice
+		if _, err := log.AppendAudit(t.Context(), &iv1.AppendAuditRequest{Entries: batch}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []struct {
+		query string
+		want  int
+	}{
+		{"log_type=mcp", 2}, {"log_type=mcp&status=403", 1}, {"integrated_account_id=" + id + "&log_type=mcp", 1}, {"mcp_server_id=m1", 1},
+		{"tool_name=list_all_torii_users", 1}, {"created_at[gt]=2100-01-01T00:00:00Z", 0}, {"log_type=admin", 3}, {"log_type=link", 0},
+	} {
+		if rows := w.call(w.token, "GET", "/log?"+c.query, "").want(200).list(); len(rows) != c.want {
+			t.Errorf("%s: %d entries, want %d: %v", c.query, len(rows), c.want, rows)
+		}
+	}
+	w.call(w.token, "GET", "/log?log_type=other", "").want(400, "VALIDATION_FAILED")
+	if rows := w.call(foreign, "GET", "/log?log_type=mcp", "").want(200).list(); len(rows) != 0 {
+		t.Errorf("another environment sees %v", rows)
+	}
+	var actions []string
+	path := "/log?limit=2"
+	for page := w.call(w.token, "GET", path, "").want(200); ; page = w.call(w.token, "GET", path+"&next_cursor="+page.text("next_cursor"), "").want(200) {
+		for _, row := range page.list() {
+			actions = append(actions, fmt.Sprint(row["action"]))
+		}
+		if page.body["next_cursor"] == nil {
+			break
+		}
+	}
+	want := "[torii.users.list torii.users.list integrated_account.create api_token.create environment.create]"
+	if fmt.Sprint(actions) != want {
+		t.Errorf("walking the log: %v, want %s", actions, want)
+	}
+}
+
+func TestAppendRefuses(t *testing.T) {
+	w := start(t)
+	log := internalauthv1connect.NewAuditServiceClient(w.internal)
+	good := func() *authv1.LogEntry {
+		return &authv1.LogEntry{EnvironmentId: w.environment, LogType: "mcp", Phase: "outcome", Action: "x"}
+	}
+	for name, change := range map[string]func(*authv1.LogEntry){
+		"no environment":         func(e *authv1.LogEntry) { e.EnvironmentId = "" },
+		"an unknown environment": func(e *authv1.LogEntry) { e.EnvironmentId = "none" },
+		"no action":              func(e *authv1.LogEntry) { e.Action = "" },
+		"another type":           func(e *authv1.LogEntry) { e.LogType = "debug" },
+		"another phase":          func(e *authv1.LogEntry) { e.Phase = "" },
+	} {
+		bad := good()
+		change(bad)
+		_, err := log.AppendAudit(t.Context(), &iv1.AppendAuditRequest{Entries: []*authv1.LogEntry{good(), bad}})
+		if err == nil {
+			t.Errorf("%s was recorded", name)
+			continue
+		}
+		w.wantCode(err, "VALIDATION_FAILED")
+	}
+	if rows := w.call(w.token, "GET", "/log?log_type=mcp", "").want(200).list(); len(rows) != 0 {
+		t.Errorf("half a batch was kept: %v", rows)
+	}
+}
+
+// Concurrent appends share commits; one bad batch does not take the others along.
+func TestAppendConcurrently(t *testing.T) {
+	w := start(t)
+	log := internalauthv1connect.NewAuditServiceClient(w.internal)
+	const good = 40
+	var wg sync.WaitGroup
+	errs := make([]error, good+1)
+	for i := range good + 1 {
+		wg.Go(func() {
+			environment := w.environment
+			if i == good {
+				environment = "unknown"
+			}
+			_, errs[i] = log.AppendAudit(t.Context(), &iv1.AppendAuditRequest{Entries: []*authv1.LogEntry{
+				{EnvironmentId: environment, LogType: "mcp", Phase: "outcome", Action: "x"},
+				{EnvironmentId: environment, LogType: "mcp", Phase: "outcome", Action: "y"},
+			}})
+		})
+	}
+	wg.Wait()
+	for i, err := range errs[:good] {
+		if err != nil {
+			t.Errorf("append %d: %v", i, err)
+		}
+	}
+	w.wantCode(errs[good], "VALIDATION_FAILED")
+	if rows := w.call(w.token, "GET", "/log?log_type=mcp&limit=1000", "").want(200).list(); len(rows) != 2*good {
+		t.Errorf("%d entries of %d", len(rows), 2*good)
+	}
+}

@@ -1,0 +1,357 @@
+package auth_test
+
+import (
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/sando-dev/sando/access"
+	iv1 "github.com/sando-dev/sando/gen/sando/internalauth/v1"
+	"github.com/sando-dev/sando/gen/sando/internalauth/v1/internalauthv1connect"
+	"github.com/sando-dev/sando/kit/grant"
+)
+
+func TestTokens(t *testing.T) {
+	w := start(t)
+	id := w.link(w.token, "t1", goodKey)
+	made := w.call(w.token, "POST", "/api-token", `{"name":"ci","integrated_account_ids":["`+id+`"],"services":["auth"],"access":["read"]}`).want(200)
+	secret := made.text("token")
+	listed := w.call(w.token, "GET", "/api-token", "").want(200).list()
+	if len(listed) != 2 || listed[0]["id"] != made.text("id") || listed[0]["token"] != nil {
+		t.Errorf("listed: %v", listed)
+	}
+	w.call(secret, "GET", "/integrated-account/"+id, "").want(200)
+	w.call(secret, "PATCH", "/integrated-account/"+id, `{"tenant_id":"x"}`).want(403, "PERMISSION_DENIED")
+	if rows := w.call(secret, "GET", "/api-token", "").want(200).list(); len(rows) != 1 || rows[0]["id"] != made.text("id") {
+		t.Errorf("a narrowed token sees wider ones: %v", rows)
+	}
+	w.call(w.token, "DELETE", "/api-token/"+made.text("id"), "").want(200)
+	w.call(secret, "GET", "/integrated-account/"+id, "").want(401, "UNAUTHENTICATED")
+	w.call(w.token, "DELETE", "/api-token/"+made.text("id"), "").want(404, "NOT_FOUND")
+}
+
+func TestTokensReachNoFurtherThanTheirMaker(t *testing.T) {
+	w := start(t)
+	one, two := w.link(w.token, "t1", goodKey), w.link(w.token, "t2", goodKey)
+	soon := w.clock.Now().Add(time.Hour).UTC().Format(time.RFC3339)
+	narrow := w.call(w.token, "POST", "/api-token", `{"integrated_account_ids":["`+one+`"],"services":["auth","proxy"],"expires_at":"`+soon+`"}`).want(200).text("token")
+	readonly := w.call(w.token, "POST", "/api-token", `{"access":["write"]}`).want(200).text("token")
+	for name, c := range map[string]struct {
+		token, body string
+		status      int
+		code        string
+	}{
+		"the same reach":        {narrow, `{"expires_at":"` + soon + `"}`, 200, ""},
+		"another account":       {narrow, `{"integrated_account_ids":["` + two + `"],"expires_at":"` + soon + `"}`, 403, "PERMISSION_DENIED"},
+		"another service":       {narrow, `{"services":["mcp"],"expires_at":"` + soon + `"}`, 403, "PERMISSION_DENIED"},
+		"a longer life":         {narrow, `{}`, 403, "PERMISSION_DENIED"},
+		"reading, from writing": {readonly, `{"access":["read"]}`, 403, "PERMISSION_DENIED"},
+		"an unknown account":    {w.token, `{"integrated_account_ids":["nobody"]}`, 404, "ACCOUNT_NOT_FOUND"},
+		"an end in the past":    {w.token, `{"expires_at":"2020-01-01T00:00:00Z"}`, 400, "VALIDATION_FAILED"},
+		"an unknown service":    {w.token, `{"services":["billing"]}`, 400, "VALIDATION_FAILED"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := w.call(c.token, "POST", "/api-token", c.body)
+			if c.code == "" {
+				got.want(c.status)
+			} else {
+				got.want(c.status, c.code)
+			}
+		})
+	}
+	w.call(narrow, "POST", "/integrated-account", `{"tenant_id":"t","context":{"api_key":"`+goodKey+`"}}`).want(403, "PERMISSION_DENIED")
+	w.call(narrow, "PATCH", "/environment/"+w.environment, `{"name":"x"}`).want(403, "PERMISSION_DENIED")
+}
+
+// Every kind of bad token gets the same answer.
+func TestRefusalsLookAlike(t *testing.T) {
+	w := start(t)
+	id := w.link(w.token, "t1", goodKey)
+	made := w.call(w.token, "POST", "/api-token", `{"expires_at":"`+w.clock.Now().Add(time.Minute).UTC().Format(time.RFC3339)+`"}`).want(200)
+	revoked := w.call(w.token, "POST", "/api-token", `{}`).want(200)
+	w.call(w.token, "DELETE", "/api-token/"+revoked.text("id"), "").want(200)
+	short := w.accountToken(id)
+	w.call(made.text("token"), "GET", "/environment", "").want(200)
+	w.clock.advance(20 * time.Minute)
+
+	var first string
+	for name, token := range map[string]string{
+		"unknown": "sando_api_ABCDEFGHIJKLMNOPQRSTUVWXYZ", "expired": made.text("token"), "revoked": revoked.text("token"), "account token": short,
+		"another prefix": "sando_mcp_" + w.token[len("sando_api_"):], "garbage": "x", "a grant that is none": "a.b.c",
+	} {
+		got := w.call(token, "GET", "/environment", "").want(401, "UNAUTHENTICATED")
+		delete(got.body, "request_id")
+		if text := fmt.Sprint(got.body); first == "" {
+			first = text
+		} else if text != first {
+			t.Errorf("%s is told apart: %s, not %s", name, text, first)
+		}
+	}
+}
+
+func TestIntrospection(t *testing.T) {
+	w := start(t)
+	id := w.link(w.token, "t1", goodKey)
+	client := internalauthv1connect.NewIntrospectionServiceClient(w.internal)
+	keys, err := client.ListSigningKeys(t.Context(), &iv1.ListSigningKeysRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var verifier grant.Verifier
+	if err := verifier.Set(keys.GetJwks()); err != nil {
+		t.Fatal(err)
+	}
+	introspect := func(token string) *grant.Grant {
+		t.Helper()
+		res, err := client.Introspect(t.Context(), &iv1.IntrospectRequest{Token: token})
+		if err != nil {
+			t.Fatal(err)
+		}
+		g, err := verifier.Verify(res.GetGrant(), w.clock.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !g.ExpiresAt.Equal(res.GetExpiresAt().AsTime()) || g.ExpiresAt.Sub(g.IssuedAt) > 5*time.Minute {
+			t.Errorf("the grant lives from %v to %v", g.IssuedAt, g.ExpiresAt)
+		}
+		return g
+	}
+	if g := introspect(w.token); g.Kind != "api" || g.EnvironmentID != w.environment || g.Accounts != nil || !g.Read || !g.Write {
+		t.Errorf("grant of an API token: %+v", g)
+	}
+	token := w.accountToken(id)
+	g := introspect(token)
+	if g.Kind != "account" || len(g.Accounts) != 1 || g.Accounts[0] != id || g.MayService("mcp") || !g.MayService("proxy") {
+		t.Errorf("grant of an account token: %+v", g)
+	}
+
+	// A grant is answered with a fresh one of the same reach, while its token stands.
+	res, err := client.Introspect(t.Context(), &iv1.IntrospectRequest{Token: token})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again := introspect(res.GetGrant()); again.TokenID != g.TokenID || len(again.Accounts) != 1 || again.MayService("mcp") {
+		t.Errorf("grant of a grant: %+v", again)
+	}
+	w.call(w.token, "DELETE", "/integrated-account/"+id, "").want(200)
+	_, err = client.Introspect(t.Context(), &iv1.IntrospectRequest{Token: res.GetGrant()})
+	w.wantCode(err, "UNAUTHENTICATED")
+}
+
+func TestMCPServers(t *testing.T) {
+	w := start(t)
+	id := w.link(w.token, "t1", goodKey)
+	servers := internalauthv1connect.NewMcpServerRecordServiceClient(w.internal)
+	introspection := internalauthv1connect.NewIntrospectionServiceClient(w.internal)
+	ctx := access.WithCaller(t.Context(), &access.Caller{Bearer: w.token})
+
+	spec := &iv1.McpServer{
+		IntegratedAccountId: id, Name: "agent", Config: []byte(`{"methods":["read"]}`), Operations: []string{"torii.users.list"}, Read: true,
+		RequireApiTokenAuth: true, ExpiresAt: timestamppb.New(w.clock.Now().Add(time.Hour)),
+	}
+	made, err := servers.CreateMcpServerRecord(ctx, &iv1.CreateMcpServerRecordRequest{Server: spec})
+	if err != nil {
+		t.Fatal(err)
+	}
+	look := func(token, second string) *iv1.IntrospectResponse {
+		t.Helper()
+		r := &iv1.IntrospectRequest{Token: token}
+		if second != "" {
+			r.SecondToken = &second
+		}
+		res, err := introspection.Introspect(t.Context(), r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return res
+	}
+	res := look(made.GetToken(), "")
+	if !res.GetSecondTokenRequired() || res.GetMcpServer().GetId() != made.GetServer().GetId() || string(res.GetMcpServer().GetConfig()) != `{"methods":["read"]}` {
+		t.Errorf("introspection: %v", res)
+	}
+	second := w.call(w.token, "POST", "/api-token", `{}`).want(200)
+	if look(made.GetToken(), second.text("token")).GetSecondTokenRequired() {
+		t.Error("a good second token was not taken")
+	}
+	_, foreign := w.newEnvironment("Other")
+	if !look(made.GetToken(), foreign).GetSecondTokenRequired() {
+		t.Error("a second token of another environment was taken")
+	}
+	w.call(w.token, "DELETE", "/api-token/"+second.text("id"), "").want(200)
+	if !look(made.GetToken(), second.text("token")).GetSecondTokenRequired() {
+		t.Error("a revoked second token was taken")
+	}
+
+	rotated, err := servers.RotateMcpServerRecord(ctx, &iv1.RotateMcpServerRecordRequest{
+		IntegratedAccountId: id, Id: made.GetServer().GetId(), PreviousExpiresAt: timestamppb.New(w.clock.Now().Add(time.Minute)),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	look(made.GetToken(), "")
+	look(rotated.GetToken(), "")
+	w.clock.advance(2 * time.Minute)
+	_, err = introspection.Introspect(t.Context(), &iv1.IntrospectRequest{Token: made.GetToken()})
+	w.wantCode(err, "UNAUTHENTICATED")
+	look(rotated.GetToken(), "")
+
+	update := made.GetServer()
+	update.Name, update.Write, update.RequireApiTokenAuth, update.Operations = "agent 2", true, false, nil
+	if _, err := servers.UpdateMcpServerRecord(ctx, &iv1.UpdateMcpServerRecordRequest{Server: update}); err != nil {
+		t.Fatal(err)
+	}
+	if res := look(rotated.GetToken(), ""); res.GetSecondTokenRequired() || res.GetMcpServer().GetName() != "agent 2" {
+		t.Errorf("after the update: %v", res)
+	}
+	listed, err := servers.ListMcpServerRecords(ctx, &iv1.ListMcpServerRecordsRequest{IntegratedAccountId: id})
+	if err != nil || len(listed.GetServers()) != 1 || listed.GetServers()[0].GetName() != "agent 2" {
+		t.Errorf("listed: %v, %v", listed, err)
+	}
+	own := access.WithCaller(t.Context(), &access.Caller{Bearer: look(rotated.GetToken(), "").GetGrant()})
+	if _, err := servers.TouchMcpServerRecord(own, &iv1.TouchMcpServerRecordRequest{Id: made.GetServer().GetId(), Client: "agent/1"}); err != nil {
+		t.Fatal(err)
+	}
+	got, err := servers.GetMcpServerRecord(ctx, &iv1.GetMcpServerRecordRequest{IntegratedAccountId: id, Id: made.GetServer().GetId()})
+	if err != nil || got.GetServer().GetLastClient() != "agent/1" {
+		t.Errorf("after a touch: %v, %v", got, err)
+	}
+	if _, err := servers.DeleteMcpServerRecord(ctx, &iv1.DeleteMcpServerRecordRequest{IntegratedAccountId: id, Id: made.GetServer().GetId()}); err != nil {
+		t.Fatal(err)
+	}
+	_, err = introspection.Introspect(t.Context(), &iv1.IntrospectRequest{Token: rotated.GetToken()})
+	w.wantCode(err, "UNAUTHENTICATED")
+
+	for name, change := range map[string]func(*iv1.McpServer){
+		"an end too near":      func(s *iv1.McpServer) { s.ExpiresAt = timestamppb.New(w.clock.Now().Add(30 * time.Second)) },
+		"neither read nor not": func(s *iv1.McpServer) { s.Read = false },
+	} {
+		bad := &iv1.McpServer{IntegratedAccountId: id, Name: "x", Read: true}
+		change(bad)
+		_, err := servers.CreateMcpServerRecord(ctx, &iv1.CreateMcpServerRecordRequest{Server: bad})
+		if err == nil {
+			t.Errorf("%s was taken", name)
+			continue
+		}
+		w.wantCode(err, "VALIDATION_FAILED")
+	}
+	readonly := w.call(w.token, "POST", "/api-token", `{"access":["write"]}`).want(200).text("token")
+	_, err = servers.CreateMcpServerRecord(access.WithCaller(t.Context(), &access.Caller{Bearer: readonly}),
+		&iv1.CreateMcpServerRecordRequest{Server: &iv1.McpServer{IntegratedAccountId: id, Name: "x", Read: true}})
+	w.wantCode(err, "PERMISSION_DENIED")
+}
+
+// A revoked token stops working on a replica within a second, and one that only follows the stream drops it as well.
+func TestRevocationReachesReplicas(t *testing.T) {
+	w := start(t)
+	replica := access.New(w.internal, access.Options{Log: w.log.Logger})
+	ctx := t.Context()
+	go func() { _ = replica.Run(ctx) }()
+	eventually(t, replica.Ready)
+
+	made := w.call(w.token, "POST", "/api-token", `{}`).want(200)
+	if _, err := replica.Authenticate(ctx, made.text("token"), ""); err != nil {
+		t.Fatal(err)
+	}
+	w.call(w.token, "DELETE", "/api-token/"+made.text("id"), "").want(200)
+	revoked := time.Now()
+	eventually(t, func() error {
+		if _, err := replica.Authenticate(ctx, made.text("token"), ""); err == nil {
+			return fmt.Errorf("the revoked token still works after %v", time.Since(revoked))
+		}
+		return nil
+	})
+	if took := time.Since(revoked); took > time.Second {
+		t.Errorf("revocation took %v", took)
+	}
+}
+
+// The operator's CLI writes to the store beside a running server, which must notice.
+func TestRevocationByAnotherProcess(t *testing.T) {
+	w := start(t)
+	seen := make(chan []string, 16)
+	replica := access.New(w.internal, access.Options{Log: w.log.Logger})
+	replica.OnAccounts(func(ids []string) { seen <- ids })
+	go func() { _ = replica.Run(t.Context()) }()
+	eventually(t, replica.Ready)
+	id := w.link(w.token, "t1", goodKey)
+
+	second := startWith(t, w.cfg)
+	started := time.Now()
+	second.call(w.token, "DELETE", "/integrated-account/"+id, "").want(200)
+	for {
+		select {
+		case ids := <-seen:
+			if len(ids) == 1 && ids[0] == id {
+				if took := time.Since(started); took > time.Second {
+					t.Errorf("the event took %v", took)
+				}
+				return
+			}
+		case <-time.After(5 * time.Second):
+			t.Fatal("the event of another process was not seen")
+		}
+	}
+}
+
+// eventually waits until check passes, for five seconds at most.
+func eventually(t *testing.T, check func() error) {
+	t.Helper()
+	deadline := time.After(5 * time.Second)
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := check()
+		if err == nil {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestEnvironments(t *testing.T) {
+	w := start(t)
+	other, _ := w.newEnvironment("Other")
+	if rows := w.call(w.token, "GET", "/environment", "").want(200).list(); len(rows) != 1 || rows[0]["id"] != w.environment {
+		t.Errorf("environments: %v", rows)
+	}
+	w.call(w.token, "GET", "/environment/"+other, "").want(404, "NOT_FOUND")
+	w.call(w.token, "PATCH", "/environment/"+other, `{"name":"x"}`).want(404, "NOT_FOUND")
+	got := w.call(w.token, "PATCH", "/environment/"+w.environment,
+		`{"name":"Acme EU","allowed_frame_origins":{"values":["https://app.example.com"]},"allowed_redirect_uris":{"values":["https://app.example.com/done?x=1"]},"log_retention":"7776000s"}`).want(200)
+	if got.text("name") != "Acme EU" || got.text("log_retention") != "7776000s" {
+		t.Errorf("updated: %s", got.raw)
+	}
+	for _, bad := range []string{"https://app.example.com/path", "http://app.example.com", "https://*.example.com", "https://a.example; script-src *", "javascript:alert(1)", "null"} {
+		w.call(w.token, "PATCH", "/environment/"+w.environment, `{"allowed_frame_origins":{"values":["`+bad+`"]}}`).want(400, "VALIDATION_FAILED")
+	}
+	for _, bad := range []string{"/relative", "http://app.example.com/x", "https://user:pw@app.example.com/", "https://a.example/#f"} {
+		w.call(w.token, "PATCH", "/environment/"+w.environment, `{"allowed_redirect_uris":{"values":["`+bad+`"]}}`).want(400, "VALIDATION_FAILED")
+	}
+}
+
+func TestInternalProceduresAreNotPublic(t *testing.T) {
+	w := start(t)
+	for spec := range w.service.InternalServer().Specs() {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.url+spec.Procedure, http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", "application/proto")
+		r.Header.Set("Authorization", "Bearer "+w.token)
+		res, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if res.StatusCode != http.StatusNotFound && res.StatusCode != http.StatusNotImplemented {
+			t.Errorf("%s answers %d on the public port", spec.Procedure, res.StatusCode)
+		}
+	}
+}
