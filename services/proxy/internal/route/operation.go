@@ -32,6 +32,8 @@ type Operation struct {
 	// List says that the data is a list; Pages that the list goes on with
 	// next_cursor.
 	List, Pages bool
+	// Raw says that the call is not the catalog's, but the caller's own.
+	Raw bool
 	// Plan finds the data in the answer.
 	Plan splice.Plan
 	// Target is the call to make, Variants the ones to make instead, when the
@@ -56,6 +58,7 @@ type Target struct {
 	// Budget is the name under which the provider counts the call.
 	Budget string
 	path   []segment
+	raw    string   // the escaped path of a raw call, in place of path
 	fields []string // members that the body must have
 }
 
@@ -171,6 +174,12 @@ func (t *Target) URL(base *url.URL, params map[string]string, rawQuery string) *
 		plain.WriteString(text)
 		escaped.WriteByte('/')
 		escaped.WriteString(url.PathEscape(text))
+	}
+	if t.raw != "" {
+		// It was checked by contained, so it unescapes.
+		text, _ := url.PathUnescape(t.raw)
+		plain.WriteString("/" + text)
+		escaped.WriteString("/" + t.raw)
 	}
 	u := *base
 	u.Path, u.RawPath, u.RawQuery = plain.String(), escaped.String(), rawQuery

@@ -145,3 +145,13 @@ func either(names []string) string {
 	}
 	return strings.Join(names[:last], ", ") + " or " + names[last]
 }
+
+// Binary says whether a method answers a file in any integration.
+func (t *Table) Binary(resource, method string) bool {
+	for _, p := range t.providers {
+		if o, ok := p.operations[resource][method]; ok && o.GetBinary() {
+			return true
+		}
+	}
+	return false
+}

@@ -306,6 +306,9 @@ func (c *copier) endRow(b []byte, at int) error {
 	c.page.Seen++
 	c.machine.watch = c.level + 1
 	if !c.on {
+		if !c.done {
+			c.page.Before++
+		}
 		return nil
 	}
 	c.page.Rows++

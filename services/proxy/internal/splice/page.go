@@ -43,8 +43,8 @@ type Window struct {
 
 // A Page says what passed by.
 type Page struct {
-	// Rows were handed out, of Seen rows in the body.
-	Rows, Seen int
+	// Rows were handed out, of Seen rows in the body; Before came before them.
+	Rows, Seen, Before int
 	// More says that rows follow the last one handed out.
 	More bool
 	// Last is the id of row number Window.Limit of those handed out, as it

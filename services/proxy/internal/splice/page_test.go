@@ -75,19 +75,19 @@ func TestCopy(t *testing.T) {
 		{
 			"after an id", users, Window{After: "2", Limit: 2},
 			`{"users":[{"id":1},{"id":2},{"id":3},{"id":4},{"id":5}]}`, `[{"id":3},{"id":4}]`,
-			Page{Rows: 2, Seen: 5, More: true, Last: "4", Found: true, Total: -1},
+			Page{Rows: 2, Seen: 5, Before: 2, More: true, Last: "4", Found: true, Total: -1},
 		},
 		{
 			"after the last id", users, Window{After: "2", Limit: 2},
-			`{"users":[{"id":1},{"id":2}]}`, ``, Page{Seen: 2, Found: true, Total: -1},
+			`{"users":[{"id":1},{"id":2}]}`, ``, Page{Seen: 2, Before: 2, Found: true, Total: -1},
 		},
 		{
 			"after an id that is gone", users, Window{After: "9"},
-			`{"users":[{"id":1},{"id":2}]}`, ``, Page{Seen: 2, Total: -1},
+			`{"users":[{"id":1},{"id":2}]}`, ``, Page{Seen: 2, Before: 2, Total: -1},
 		},
 		{
 			"by position", users, Window{Skip: 1, Limit: 1},
-			`{"users":[[1],[2],[3]]}`, `[[2]]`, Page{Rows: 1, Seen: 3, More: true, Found: true, Total: -1},
+			`{"users":[[1],[2],[3]]}`, `[[2]]`, Page{Rows: 1, Seen: 3, Before: 1, More: true, Found: true, Total: -1},
 		},
 		{
 			"lines", users, Window{Lines: true},

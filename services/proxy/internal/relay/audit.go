@@ -1,0 +1,95 @@
+package relay
+
+import (
+	"context"
+	"encoding/hex"
+	"math"
+
+	"github.com/google/uuid"
+	"go.opentelemetry.io/otel/trace"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/sando-dev/sando/access"
+	authv1 "github.com/sando-dev/sando/gen/sando/auth/v1"
+	"github.com/sando-dev/sando/kit/interceptor"
+)
+
+const (
+	logType      = "unified_proxy_api"
+	phaseIntent  = "intent"
+	phaseOutcome = "outcome"
+)
+
+// entry describes a call to the log.
+func (s *Service) entry(ctx context.Context, c *call, action, phase string) *authv1.LogEntry {
+	g := c.caller.Grant
+	e := &authv1.LogEntry{
+		Id: newID(), EnvironmentId: g.EnvironmentID, LogType: logType, Phase: phase, CreatedAt: timestamppb.New(s.Now()),
+		ActorKind: g.Kind, ActorId: g.TokenID, Action: action, RequestId: interceptor.RequestIDFrom(ctx),
+	}
+	if c.lease != nil {
+		e.IntegratedAccountId = &c.lease.Account
+	}
+	if g.MCPServerID != "" {
+		e.McpServerId = &g.MCPServerID
+	}
+	if sc := trace.SpanContextFromContext(ctx); sc.IsValid() {
+		id := sc.TraceID().String()
+		e.TraceId = &id
+	}
+	return e
+}
+
+// outcome describes how a call ended.
+func (s *Service) outcome(ctx context.Context, c *call, action string, err error) *authv1.LogEntry {
+	e := s.entry(ctx, c, action, phaseOutcome)
+	e.Status = 200
+	if err != nil {
+		e.Status, e.Code = s.statusOf(err)
+	}
+	if c.upstreamStatus != 0 {
+		status := int32(c.upstreamStatus)
+		e.UpstreamStatus = &status
+	}
+	took := int32(min(s.Now().Sub(c.began).Milliseconds(), math.MaxInt32))
+	e.DurationMs = &took
+	return e
+}
+
+// statusOf is the HTTP status that REST shows for an error, and its code.
+func (s *Service) statusOf(err error) (int32, *string) {
+	e := s.Errors.From(err)
+	code := string(e.Code)
+	if e.Status != 0 {
+		return int32(e.Status), &code
+	}
+	if entry, ok := s.Errors.Entry(e.Code); ok {
+		return int32(entry.HTTP), &code
+	}
+	return 500, &code
+}
+
+// note puts a read on record without making it wait. The mcp service records
+// the reads of its own callers.
+func (s *Service) note(ctx context.Context, c *call, err error) {
+	if c.caller.Grant.Kind == access.KindMCP {
+		return
+	}
+	s.Audit.Later(s.outcome(ctx, c, c.op.GetId(), err))
+}
+
+// newID makes an id that sorts by time.
+func newID() string {
+	id, err := uuid.NewV7()
+	if err != nil {
+		// The source of randomness never fails; see crypto/rand.
+		id = uuid.New()
+	}
+	return id.String()
+}
+
+// hexOf writes a digest for the log.
+func hexOf(digest [32]byte) *string {
+	text := hex.EncodeToString(digest[:])
+	return &text
+}

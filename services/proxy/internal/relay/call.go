@@ -1,0 +1,227 @@
+package relay
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"strconv"
+	"time"
+
+	"connectrpc.com/connect/v2"
+
+	"github.com/sando-dev/sando/access"
+	"github.com/sando-dev/sando/catalog"
+	catalogv1 "github.com/sando-dev/sando/gen/sando/catalog/v1"
+	"github.com/sando-dev/sando/kit/interceptor"
+	"github.com/sando-dev/sando/kit/rpcerr"
+	"github.com/sando-dev/sando/services/proxy/internal/credential"
+	"github.com/sando-dev/sando/services/proxy/internal/query"
+	"github.com/sando-dev/sando/services/proxy/internal/route"
+)
+
+// Request headers of ours.
+const (
+	headerIdempotencyKey = "Idempotency-Key"
+	headerMaxWait        = "Sando-Max-Wait"
+	headerRaw            = "Sando-Raw"
+)
+
+// A call is one call under way.
+type call struct {
+	caller *access.Caller
+	lease  *credential.Lease
+	op     *route.Operation
+	bound  route.Binding
+	header *connect.Header // of the answer
+	began  time.Time
+
+	id      string // of the record; empty for none
+	limit   int    // rows asked for; 0 when the caller does not say
+	cursor  string
+	binding string // the part of the query that a cursor is bound to
+	body    []byte
+	media   string // type of the body
+
+	key     string        // Idempotency-Key
+	maxWait time.Duration // for rate budget, all attempts together
+	raw     bool          // the provider's bytes are wanted
+
+	upstreamStatus int
+}
+
+// begin finds out what is called and whether the caller may. A refusal of what
+// the grant does not name is on record before it is answered.
+func (s *Service) begin(ctx context.Context, aim *Aim) (*call, error) {
+	c, q, err := s.admit(ctx, aim.Account, aim.Query)
+	if err != nil {
+		return nil, err
+	}
+	op, id, err := aim.aimed(c.lease.Provider)
+	if err != nil {
+		return nil, err
+	}
+	c.op, c.id, c.body, c.media = op, id, aim.Body, aim.ContentType
+	interceptor.Note(ctx, slog.String("account", c.lease.Account), slog.String("operation", op.GetId()))
+	if aim.HTTPMethod != "" && !op.Reads(aim.HTTPMethod) {
+		return nil, rpcerr.Newf(rpcerr.MethodNotAllowed, "%s changes something, which a GET must not", op.GetId()).
+			WithFix("Use POST.")
+	}
+	if err := s.allow(ctx, c, op.GetId(), op.Writes); err != nil {
+		return nil, err
+	}
+	return c, c.bind(q, aim)
+}
+
+// admit reads what every call has: who calls, for which account, and how.
+func (s *Service) admit(ctx context.Context, account, rawQuery string) (*call, query.Query, error) {
+	caller, ok := access.FromContext(ctx)
+	if !ok {
+		return nil, nil, rpcerr.New(rpcerr.Unauthenticated, "")
+	}
+	info, ok := connect.CallInfoForServerContext(ctx)
+	if !ok {
+		return nil, nil, rpcerr.New(rpcerr.Internal, "")
+	}
+	q, err := query.Parse(rawQuery)
+	if err != nil {
+		return nil, nil, rpcerr.Invalid("query", err.Error())
+	}
+	fromQuery, given, q := q.Take(catalog.ArgumentAccount)
+	if given && account == "" {
+		account = fromQuery
+	}
+	account, err = accountOf(caller, account)
+	if err != nil {
+		return nil, nil, err
+	}
+	c := &call{caller: caller, header: info.ResponseHeader(), began: s.Now(), maxWait: s.Limits.MaxWait}
+	if err := c.options(info.RequestHeader(), s.Limits); err != nil {
+		return nil, nil, err
+	}
+	c.lease, err = s.Credentials.Lease(ctx, caller.Grant.EnvironmentID, account)
+	return c, q, err
+}
+
+// accountOf is the account that a call is about.
+func accountOf(caller *access.Caller, asked string) (string, error) {
+	g := caller.Grant
+	switch {
+	case asked != "" && !g.MayAccount(asked):
+		return "", rpcerr.New(access.CodeAccountNotFound, "")
+	case asked != "":
+		return asked, nil
+	case len(g.Accounts) == 1 && (g.Kind == access.KindAccount || g.Kind == access.KindMCP):
+		return g.Accounts[0], nil
+	default:
+		return "", rpcerr.New(access.CodeAccountRequired, "")
+	}
+}
+
+// options reads our request headers.
+func (c *call) options(h *connect.Header, limits Limits) error {
+	if text := h.Get(headerMaxWait); text != "" {
+		wait, err := time.ParseDuration(text)
+		if seconds, bad := strconv.Atoi(text); bad == nil {
+			wait, err = time.Duration(seconds)*time.Second, nil
+		}
+		if err != nil || wait < 0 {
+			return rpcerr.Invalid(headerMaxWait, "must be a duration such as 5s")
+		}
+		c.maxWait = min(wait, limits.MostWait)
+	}
+	if c.key = h.Get(headerIdempotencyKey); len(c.key) > 255 {
+		return rpcerr.Invalid(headerIdempotencyKey, "must not be longer than 255 characters")
+	}
+	c.raw = h.Get(headerRaw) == "true"
+	return nil
+}
+
+// allow holds an operation against the grant.
+func (s *Service) allow(ctx context.Context, c *call, operation string, writes bool) error {
+	if !c.caller.Grant.MayOperation(operation, writes) {
+		refused := rpcerr.New(access.CodeOperationNotGranted, "").WithDetail("operation", operation)
+		if writes || c.caller.Grant.MCPServerID != "" {
+			if err := s.Audit.Record(ctx, s.outcome(ctx, c, operation, refused)); err != nil {
+				return err
+			}
+		}
+		return refused
+	}
+	if writes {
+		return s.Watch.AllowWrite()
+	}
+	return nil
+}
+
+// bind takes our parameters out of the query and sorts the rest.
+func (c *call) bind(q query.Query, aim *Aim) error {
+	limit, limited, q := q.Take(catalog.ArgumentLimit)
+	next, continued, q := q.Take(catalog.ArgumentCursor)
+	if aim.Limit != nil {
+		limit, limited = strconv.Itoa(int(*aim.Limit)), true
+	}
+	if aim.Cursor != "" {
+		next, continued = aim.Cursor, true
+	}
+	if err := c.page(limit, limited, next, continued); err != nil {
+		return err
+	}
+	id := c.id
+	if id != "" && !c.op.NamesRecord() && c.op.GetKind() != catalogv1.Kind_KIND_CUSTOM {
+		// The one record of its kind: whatever the route says, it is meant.
+		id = ""
+	}
+	if c.op.Pages {
+		c.binding = q.Binding("fields")
+	}
+	bound, err := c.op.Bind(id, slices.Clone(q), c.body)
+	c.bound = bound
+	return err
+}
+
+// page reads limit and next_cursor.
+func (c *call) page(limit string, limited bool, next string, continued bool) error {
+	listing := c.op.List || c.op.GetKind() == catalogv1.Kind_KIND_LIST
+	if !listing && (limited || continued) {
+		return rpcerr.Invalid(map[bool]string{true: catalog.ArgumentLimit, false: catalog.ArgumentCursor}[limited], "this operation is not paged")
+	}
+	if continued && next != "" {
+		if !c.op.Pages {
+			return invalidCursor(nil)
+		}
+		c.cursor = next
+	}
+	if !limited || !c.op.List {
+		return nil
+	}
+	n, err := strconv.Atoi(limit)
+	if err != nil || n < 1 {
+		return rpcerr.Invalid(catalog.ArgumentLimit, "must be a positive number")
+	}
+	if most := c.maxSize(); n > most {
+		return rpcerr.Invalid(catalog.ArgumentLimit, "must be at most "+strconv.Itoa(most)).
+			WithDetail("maximum", most).WithFix("Ask for at most " + strconv.Itoa(most) + " and continue with next_cursor.")
+	}
+	c.limit = n
+	return nil
+}
+
+// maxSize is the largest page that may be asked for.
+func (c *call) maxSize() int {
+	if most := int(c.op.GetPaging().GetMaxSize()); most > 0 {
+		return most
+	}
+	return catalog.LocalPageSize
+}
+
+// defaultSize is the page size when the caller does not say.
+func (c *call) defaultSize() int {
+	if size := int(c.op.GetPaging().GetDefaultSize()); size > 0 {
+		return size
+	}
+	return c.maxSize()
+}
+
+func invalidCursor(cause error) error {
+	return rpcerr.New(access.CodeCursorInvalid, "").WithCause(cause)
+}

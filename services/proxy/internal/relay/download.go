@@ -1,0 +1,121 @@
+package relay
+
+import (
+	"context"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/sando-dev/sando/access"
+	"github.com/sando-dev/sando/kit/rpcerr"
+	"github.com/sando-dev/sando/services/proxy/internal/upstream"
+)
+
+// mostRedirects is how many redirects a download follows.
+const mostRedirects = 3
+
+// A File is what is known of a file before its bytes come.
+type File struct {
+	MediaType string
+	// Name is empty where nobody says it.
+	Name string
+	// Size is -1 where nobody says it.
+	Size int64
+}
+
+// Download streams a file to the writer that open gives. Redirects are followed
+// to the provider itself and to the hosts that the catalog declares, without
+// the credential.
+func (s *Service) Download(ctx context.Context, aim *Aim, open func(File) (io.Writer, error)) error {
+	c, err := s.begin(ctx, aim)
+	if err != nil {
+		return err
+	}
+	if !c.op.GetBinary() {
+		return rpcerr.Newf(rpcerr.ValidationFailed, "%s does not answer a file", c.op.GetId()).WithFix("Use Get or Invoke.")
+	}
+	err = s.download(ctx, c, open)
+	s.note(ctx, c, err)
+	return err
+}
+
+func (s *Service) download(ctx context.Context, c *call, open func(File) (io.Writer, error)) error {
+	sh := c.shipment(c.bound.Query)
+	sh.accept, sh.redirect = "*/*", true
+	resp, err := s.send(ctx, c, sh)
+	if err != nil {
+		return err
+	}
+	at := c.bound.Target.URL(c.lease.Provider.Base, c.bound.Params, "")
+	for range mostRedirects {
+		if resp.Status/100 != 3 {
+			break
+		}
+		location := resp.Header.Get("Location")
+		_ = resp.Body.Close()
+		if at, err = s.follow(c, at, location); err != nil {
+			return err
+		}
+		if resp, err = s.fetch(ctx, c, at); err != nil {
+			return err
+		}
+	}
+	defer resp.Body.Close()
+	if resp.Status/100 != 2 {
+		e := rpcerr.New(access.CodeUpstreamError, "the provider's storage does not hand out the file").WithDetail("upstream_status", resp.Status)
+		e.Origin = c.lease.Provider.GetName()
+		if resp.Status == http.StatusNotFound {
+			e.Code = access.CodeUpstreamNotFound
+		}
+		return e
+	}
+	dst, err := open(fileOf(resp))
+	if err != nil {
+		return err
+	}
+	return s.pour(ctx, c, dst, resp.Body)
+}
+
+// follow checks where a redirect leads.
+func (s *Service) follow(c *call, from *url.URL, location string) (*url.URL, error) {
+	p := c.lease.Provider
+	refused := rpcerr.New(access.CodeUpstreamBadResponse, "the provider redirects to a host that is not declared for downloads")
+	refused.Origin = p.GetName()
+	to, err := from.Parse(location)
+	if err != nil || location == "" || to.User != nil {
+		return nil, refused.WithCause(err)
+	}
+	own := to.Scheme == p.Base.Scheme && to.Host == p.Base.Host
+	declared := to.Scheme == "https" && (to.Port() == "" || to.Port() == "443") && p.MayDownloadFrom(to.Hostname())
+	if !own && !declared {
+		return nil, refused.WithDetail("host", to.Host)
+	}
+	return to, nil
+}
+
+// fetch gets a file from storage, without the credential.
+func (s *Service) fetch(ctx context.Context, c *call, at *url.URL) (*upstream.Response, error) {
+	began := time.Now()
+	resp, err := s.Upstream.Do(ctx, &upstream.Request{
+		Method: http.MethodGet, URL: at, Header: http.Header{"Accept": {"*/*"}, "User-Agent": {"sando"}},
+		Key: at.Scheme + "://" + at.Host,
+	})
+	s.metrics.upstream(ctx, c.op.GetId(), resp, err, time.Since(began))
+	if err != nil {
+		return nil, s.unanswered(ctx, c, err)
+	}
+	return resp, nil
+}
+
+func fileOf(resp *upstream.Response) File {
+	f := File{MediaType: resp.Header.Get("Content-Type"), Size: resp.ContentLength}
+	if f.MediaType == "" {
+		f.MediaType = "application/octet-stream"
+	}
+	if _, params, err := mime.ParseMediaType(resp.Header.Get("Content-Disposition")); err == nil {
+		f.Name = params["filename"]
+	}
+	return f
+}

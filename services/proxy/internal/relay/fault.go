@@ -1,0 +1,262 @@
+package relay
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/sando-dev/sando/access"
+	"github.com/sando-dev/sando/kit/rpcerr"
+	"github.com/sando-dev/sando/services/proxy/internal/credential"
+	"github.com/sando-dev/sando/services/proxy/internal/route"
+	"github.com/sando-dev/sando/services/proxy/internal/splice"
+	"github.com/sando-dev/sando/services/proxy/internal/upstream"
+)
+
+const (
+	// errorBody is how much of a provider's error is read, and errorText how
+	// much of one that is no JSON is shown.
+	errorBody = 64 << 10
+	errorText = 2 << 10
+)
+
+// refusal turns the provider's answer into our error: its status for a 4xx,
+// 502 or 504 for its own faults, and its words, redacted.
+func (s *Service) refusal(ctx context.Context, c *call, resp *upstream.Response) error {
+	defer resp.Body.Close()
+	// What cannot be read of an error is missed by nobody.
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, errorBody))
+	body = c.lease.Redact(body)
+	switch resp.Status {
+	case http.StatusUnauthorized:
+		return s.unauthorized(ctx, c, body)
+	case http.StatusForbidden:
+		s.forbidden(ctx, c, body)
+	}
+	e := newRefusal(c.lease.Provider, resp, body)
+	if e.RetryAfter > 0 {
+		c.header.Set("Retry-After", strconv.Itoa(seconds(e.RetryAfter)))
+	}
+	return e
+}
+
+func newRefusal(p *route.Provider, resp *upstream.Response, body []byte) *rpcerr.Error {
+	e := rpcerr.New(codeOf(resp.Status), messageOf(p, body))
+	e.Origin = p.GetName()
+	e.Raw = rawOf(body)
+	switch {
+	case resp.Status == http.StatusTooManyRequests:
+		e.RetryAfter = retryAfter(resp.Header, time.Duration(p.GetDefaultRetryAfterSeconds())*time.Second)
+	case resp.Status/100 == 4:
+		e.Status = resp.Status
+	}
+	return e.WithDetail("upstream_status", resp.Status)
+}
+
+func codeOf(status int) rpcerr.Code {
+	switch {
+	case status == http.StatusForbidden:
+		return access.CodeUpstreamForbidden
+	case status == http.StatusNotFound:
+		return access.CodeUpstreamNotFound
+	case status == http.StatusTooManyRequests:
+		return rpcerr.RateLimited
+	case status/100 == 4:
+		return access.CodeUpstreamRejected
+	case status == http.StatusGatewayTimeout:
+		return access.CodeUpstreamTimeout
+	case status/100 == 5:
+		return access.CodeUpstreamError
+	default:
+		return access.CodeUpstreamBadResponse
+	}
+}
+
+// messageOf finds the provider's own text.
+func messageOf(p *route.Provider, body []byte) string {
+	name := strings.TrimPrefix(p.GetErrorFormat().GetMessagePointer(), "/")
+	var members map[string]json.RawMessage
+	if name == "" || json.Unmarshal(body, &members) != nil {
+		return ""
+	}
+	var text string
+	if json.Unmarshal(members[name], &text) != nil {
+		return ""
+	}
+	return text
+}
+
+// rawOf makes a provider's error fit for ours: as it is when it is JSON, else
+// the beginning of it as a string.
+func rawOf(body []byte) json.RawMessage {
+	body = bytes.TrimSpace(body)
+	switch {
+	case len(body) == 0:
+		return nil
+	case json.Valid(body):
+		return body
+	}
+	text := body[:min(len(body), errorText)]
+	for len(text) > 0 && !utf8.Valid(text) && len(body) > len(text) {
+		text = text[:len(text)-1]
+	}
+	quoted, err := json.Marshal(string(text))
+	if err != nil {
+		return nil
+	}
+	return quoted
+}
+
+// retryAfter reads the header in seconds or as a date (RFC 9110 section 10.2.3).
+func retryAfter(h http.Header, fallback time.Duration) time.Duration {
+	text := h.Get("Retry-After")
+	if n, err := strconv.Atoi(text); err == nil && n >= 0 {
+		return time.Duration(n) * time.Second
+	}
+	if at, err := http.ParseTime(text); err == nil {
+		return max(time.Second, time.Until(at))
+	}
+	return fallback
+}
+
+// unanswered turns the failure to get an answer, or a whole one, into our
+// error.
+func (s *Service) unanswered(ctx context.Context, c *call, err error) error {
+	if own, ok := errors.AsType[*rpcerr.Error](err); ok {
+		return own
+	}
+	if bad, ok := errors.AsType[*splice.WriteError](err); ok {
+		return written(ctx, bad.Err)
+	}
+	origin := c.lease.Provider.GetName()
+	fault := func(code rpcerr.Code, message string) *rpcerr.Error {
+		e := rpcerr.New(code, message).WithCause(err)
+		e.Origin = origin
+		return e
+	}
+	up, ok := errors.AsType[*upstream.Error](err)
+	if !ok {
+		return s.unreadable(ctx, err, fault)
+	}
+	switch up.Kind {
+	case upstream.KindTimeout:
+		return fault(access.CodeUpstreamTimeout, "")
+	case upstream.KindCancelled:
+		return rpcerr.New(rpcerr.Cancelled, "").WithCause(err)
+	case upstream.KindBody:
+		return bodyFault(err)
+	case upstream.KindInvalid:
+		return rpcerr.New(rpcerr.Internal, "").WithCause(err)
+	case upstream.KindProtocol, upstream.KindTooLarge:
+		return fault(access.CodeUpstreamBadResponse, "")
+	case upstream.KindBreakerOpen:
+		return fault(access.CodeUpstreamError, "the provider kept failing and is given a pause").WithRetryAfter(max(up.RetryAfter, time.Second))
+	default:
+		return fault(access.CodeUpstreamError, "")
+	}
+}
+
+// unreadable is for answers that came but are not what they should be.
+func (s *Service) unreadable(ctx context.Context, err error, fault func(rpcerr.Code, string) *rpcerr.Error) error {
+	malformed := new(splice.MalformedError)
+	switch {
+	case interrupted(ctx, err):
+		return err
+	case errors.Is(err, splice.ErrTruncated):
+		return fault(access.CodeUpstreamBadResponse, "the provider's answer broke off")
+	case errors.As(err, &malformed):
+		return fault(access.CodeUpstreamBadResponse, "the provider's answer is not JSON")
+	case errors.Is(err, splice.ErrNoData), errors.Is(err, splice.ErrShape):
+		return fault(access.CodeUpstreamBadResponse, "the provider's answer does not hold the data where its documents say")
+	case errors.Is(err, errCircle):
+		return fault(access.CodeUpstreamBadResponse, "the provider's pages go round in a circle").WithFix("Start again without next_cursor, or narrow the filters.")
+	default:
+		return err
+	}
+}
+
+// written explains why the answer could not be handed on.
+func written(ctx context.Context, err error) error {
+	if own, ok := errors.AsType[*rpcerr.Error](err); ok {
+		return own
+	}
+	if ctx.Err() != nil {
+		return rpcerr.New(rpcerr.Cancelled, "").WithCause(err)
+	}
+	return err
+}
+
+// bodyFault explains why the caller's own body could not be sent.
+func bodyFault(err error) error {
+	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return rpcerr.New(rpcerr.RequestTooLarge, "").WithDetail("limit_bytes", tooLarge.Limit).WithCause(err)
+	}
+	if own, ok := errors.AsType[*rpcerr.Error](err); ok {
+		return own
+	}
+	return rpcerr.New(rpcerr.Cancelled, "").WithCause(err)
+}
+
+// unauthorized makes sure that a 401 is about the credential before it is
+// called broken: one probe with the operation that verifies credentials.
+func (s *Service) unauthorized(ctx context.Context, c *call, body []byte) error {
+	broken, err := s.refused(ctx, c)
+	if err != nil {
+		return err
+	}
+	p := c.lease.Provider
+	if !broken {
+		e := rpcerr.New(access.CodeUpstreamError, "the provider refused a credential that works").WithDetail("upstream_status", http.StatusUnauthorized)
+		e.Origin, e.Raw = p.GetName(), rawOf(body)
+		return e
+	}
+	report := credential.Verdict{Unauthorized: true, Message: messageOf(p, body)}
+	if err := s.Credentials.Report(ctx, c.lease, report); err != nil {
+		s.Log.WarnContext(ctx, "a refused credential could not be reported", "account", c.lease.Account, "error", err)
+	}
+	e := rpcerr.New(access.CodeNeedsReauth, "")
+	e.Raw = rawOf(body)
+	return e.WithDetail("upstream_status", http.StatusUnauthorized)
+}
+
+// refused asks the provider whether it still knows the credential.
+func (s *Service) refused(ctx context.Context, c *call) (bool, error) {
+	op, ok := c.lease.Provider.Operation(c.lease.Provider.GetVerification().GetOperation())
+	if !ok {
+		return true, nil
+	}
+	probe := *c
+	probe.op, probe.body, probe.bound = op, nil, route.Binding{Target: &op.Target}
+	permit, err := s.acquire(ctx, &probe, &op.Target)
+	if err != nil {
+		return false, err
+	}
+	resp, err := s.attempt(ctx, &probe, probe.shipment(nil), permit)
+	if err != nil {
+		return false, s.unanswered(ctx, c, err)
+	}
+	_ = resp.Body.Close()
+	return resp.Status == http.StatusUnauthorized, nil
+}
+
+// forbidden tells auth that a permission is missing.
+func (s *Service) forbidden(ctx context.Context, c *call, body []byte) {
+	p := c.lease.Provider
+	message := messageOf(p, body)
+	report := credential.Verdict{Forbidden: true, Resource: c.op.Resource, Method: c.op.Method, Message: message}
+	for _, marker := range p.GetErrorFormat().GetMissingScopeMarkers() {
+		if _, scope, ok := strings.Cut(message, marker); ok {
+			report.MissingScopes = strings.Fields(strings.Trim(scope, ": "))
+		}
+	}
+	if err := s.Credentials.Report(ctx, c.lease, report); err != nil {
+		s.Log.WarnContext(ctx, "a missing permission could not be reported", "account", c.lease.Account, "error", err)
+	}
+}

@@ -1,0 +1,168 @@
+package relay
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	"connectrpc.com/connect/v2"
+
+	"github.com/sando-dev/sando/access"
+	"github.com/sando-dev/sando/kit/grant"
+	"github.com/sando-dev/sando/kit/rpcerr"
+	"github.com/sando-dev/sando/services/proxy/internal/query"
+	"github.com/sando-dev/sando/services/proxy/internal/route"
+	"github.com/sando-dev/sando/services/proxy/internal/splice"
+)
+
+// A Credential is one that is tried before it is stored.
+type Credential struct {
+	Integration, Method string
+	Values              map[string]string
+}
+
+// A Finding is what a credential turned out to be.
+type Finding struct {
+	OrganizationID, OrganizationName string
+	// Profile is the data of the verification operation.
+	Profile json.RawMessage
+	// Outcomes say for each operation asked for: ok, forbidden or error.
+	Outcomes map[string]string
+}
+
+// Probe tries a credential: CREDENTIAL_REJECTED when the provider refuses it.
+func (s *Service) Probe(ctx context.Context, cred Credential, operations []string) (*Finding, error) {
+	p, ok := s.Routes.Provider(cred.Integration)
+	if !ok {
+		return nil, rpcerr.Invalid("integration", "there is no such integration")
+	}
+	verification, ok := p.Operation(p.GetVerification().GetOperation())
+	if !ok {
+		return nil, rpcerr.Newf(rpcerr.Unimplemented, "%s has no way to verify a credential", p.GetName())
+	}
+	lease, err := s.Credentials.Probe(p, cred.Method, cred.Values)
+	if err != nil {
+		return nil, rpcerr.New(access.CodeCredentialRejected, "the credential cannot be sent").WithCause(err)
+	}
+	lease.Organization = "probe " + fingerprint(cred.Values)
+	c := &call{
+		caller: &access.Caller{Grant: &grant.Grant{}}, lease: lease, header: new(connect.Header),
+		op: verification, bound: route.Binding{Target: &verification.Target},
+		began: s.Now(), maxWait: s.Limits.MaxWait,
+	}
+	f, err := s.verify(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	f.Outcomes = make(map[string]string, len(operations))
+	for _, id := range operations {
+		f.Outcomes[id] = s.try(ctx, c, p, id)
+	}
+	return f, nil
+}
+
+// verify calls the operation that names the organisation.
+func (s *Service) verify(ctx context.Context, c *call) (*Finding, error) {
+	permit, err := s.acquire(ctx, c, c.bound.Target)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := s.attempt(ctx, c, c.shipment(nil), permit)
+	if err != nil {
+		return nil, s.unanswered(ctx, c, err)
+	}
+	defer resp.Body.Close()
+	switch resp.Status {
+	case http.StatusUnauthorized, http.StatusForbidden:
+		body := &bounded{most: errorBody}
+		// What cannot be read of an error is missed by nobody.
+		_ = s.pour(ctx, c, body, resp.Body)
+		e := newRefusal(c.lease.Provider, resp, c.lease.Redact(body.Bytes()))
+		e.Code, e.Status = access.CodeCredentialRejected, 0
+		return nil, e
+	}
+	if resp.Status/100 != 2 {
+		return nil, s.refusal(ctx, c, resp)
+	}
+	data := &bounded{most: s.Limits.Answer}
+	if _, err := c.op.Plan.Copy(data, resp.Body, splice.Window{}); err != nil {
+		return nil, s.unanswered(ctx, c, err)
+	}
+	v := c.lease.Provider.GetVerification()
+	return &Finding{
+		OrganizationID:   pointed(data.Bytes(), v.GetOrganizationIdPointer()),
+		OrganizationName: pointed(data.Bytes(), v.GetOrganizationNamePointer()),
+		Profile:          data.Bytes(),
+	}, nil
+}
+
+// try finds out whether a credential reaches an operation.
+func (s *Service) try(ctx context.Context, c *call, p *route.Provider, id string) string {
+	op, ok := p.Operation(id)
+	if !ok || op.Writes {
+		return "error"
+	}
+	probe := *c
+	probe.op = op
+	bound, err := op.Bind("", nil, nil)
+	if err != nil {
+		return "error"
+	}
+	probe.bound = bound
+	q := bound.Query
+	if name := op.GetPaging().GetSizeParameter(); name != "" {
+		q = append(query.Query(nil), q...).Add(name, "1")
+	}
+	permit, err := s.acquire(ctx, &probe, bound.Target)
+	if err != nil {
+		return "error"
+	}
+	resp, err := s.attempt(ctx, &probe, probe.shipment(q), permit)
+	if err != nil {
+		return "error"
+	}
+	_ = resp.Body.Close()
+	switch {
+	case resp.Status/100 == 2:
+		return "ok"
+	case resp.Status == http.StatusForbidden:
+		return "forbidden"
+	default:
+		return "error"
+	}
+}
+
+// fingerprint tells credentials apart without showing them.
+func fingerprint(values map[string]string) string {
+	h := sha256.New()
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		h.Write([]byte(name + "\x00" + values[name] + "\x00"))
+	}
+	return hex.EncodeToString(h.Sum(nil)[:8])
+}
+
+// pointed is the scalar at a JSON pointer (RFC 6901) as text; empty for none.
+func pointed(doc []byte, pointer string) string {
+	at := json.RawMessage(doc)
+	for part := range strings.SplitSeq(strings.TrimPrefix(pointer, "/"), "/") {
+		var members map[string]json.RawMessage
+		if json.Unmarshal(at, &members) != nil {
+			return ""
+		}
+		at = members[strings.NewReplacer("~1", "/", "~0", "~").Replace(part)]
+	}
+	var text string
+	if json.Unmarshal(at, &text) == nil {
+		return text
+	}
+	if bytes.ContainsAny(at, "{[") || string(at) == "null" {
+		return ""
+	}
+	return string(at)
+}

@@ -1,0 +1,63 @@
+package relay
+
+import (
+	"context"
+	"io"
+
+	"github.com/sando-dev/sando/kit/rpcerr"
+)
+
+// A Summary is what a whole stream came to.
+type Summary struct {
+	Rows  int64
+	Pages int
+}
+
+// Stream walks a whole list from the caller's cursor on: it writes the rows of
+// each page to dst, as a JSON array or one a line, and then calls page with what
+// stands beside them. Nothing is read ahead: a slow receiver slows the provider.
+// A stream that breaks off goes on from the cursor of the last page.
+func (s *Service) Stream(ctx context.Context, aim *Aim, lines bool, dst io.Writer, page func(Result) error) (Summary, error) {
+	c, err := s.begin(ctx, aim)
+	if err != nil {
+		return Summary{}, err
+	}
+	summary, err := s.stream(ctx, c, lines, dst, page)
+	s.note(ctx, c, err)
+	return summary, err
+}
+
+func (s *Service) stream(ctx context.Context, c *call, lines bool, dst io.Writer, page func(Result) error) (Summary, error) {
+	var sum Summary
+	if !c.op.List {
+		return sum, rpcerr.Newf(rpcerr.ValidationFailed, "%s does not answer a list", c.op.GetId()).WithFix("Use List or Get.")
+	}
+	w, err := s.newWalk(c, c.maxSize())
+	if err != nil {
+		return sum, err
+	}
+	patience := max(c.maxWait, s.Limits.MostWait)
+	for w.more {
+		// A stream may wait for budget anew for each page.
+		c.maxWait = patience
+		rows, err := w.next(ctx, dst, lines)
+		if err != nil {
+			return sum, err
+		}
+		if rows.Rows == 0 && !lines {
+			if _, err := io.WriteString(dst, "[]"); err != nil {
+				return sum, written(ctx, err)
+			}
+		}
+		result := Result{List: true, Count: rows.Rows, Limit: w.limit, Total: rows.Total}
+		if result.NextCursor, err = w.cursor(); err != nil {
+			return sum, err
+		}
+		if err := page(result); err != nil {
+			return sum, written(ctx, err)
+		}
+		sum.Rows += int64(rows.Rows)
+		sum.Pages++
+	}
+	return sum, nil
+}
