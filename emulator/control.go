@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -15,13 +16,26 @@ const ControlPath = "/__emulator"
 // control serves the control routes. They are for tests and take no key.
 func (e *Emulator) control() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET "+ControlPath+"/state", func(w http.ResponseWriter, _ *http.Request) { show(w, e.Snapshot()) })
-	mux.HandleFunc("GET "+ControlPath+"/requests", func(w http.ResponseWriter, _ *http.Request) { show(w, e.Requests()) })
-	mux.HandleFunc("DELETE "+ControlPath+"/requests", func(w http.ResponseWriter, _ *http.Request) { e.ClearRequests(); show(w, e.Requests()) })
-	mux.HandleFunc("GET "+ControlPath+"/faults", func(w http.ResponseWriter, _ *http.Request) { show(w, e.faultList()) })
+	handle := func(pattern string, answer func() any) {
+		method, path, _ := strings.Cut(pattern, " ")
+		mux.HandleFunc(method+" "+ControlPath+path, func(w http.ResponseWriter, _ *http.Request) { show(w, answer()) })
+	}
+	handle("GET /state", func() any { return e.Snapshot() })
+	handle("POST /reset", func() any {
+		e.Reset()
+		return e.Snapshot()
+	})
+	handle("GET /requests", func() any { return e.Requests() })
+	handle("DELETE /requests", func() any {
+		e.ClearRequests()
+		return e.Requests()
+	})
+	handle("GET /faults", func() any { return e.faultList() })
+	handle("DELETE /faults", func() any {
+		e.ClearFaults()
+		return e.faultList()
+	})
 	mux.HandleFunc("POST "+ControlPath+"/faults", e.orderFaults)
-	mux.HandleFunc("DELETE "+ControlPath+"/faults", func(w http.ResponseWriter, _ *http.Request) { e.ClearFaults(); show(w, e.faultList()) })
-	mux.HandleFunc("POST "+ControlPath+"/reset", func(w http.ResponseWriter, _ *http.Request) { e.Reset(); show(w, e.Snapshot()) })
 	return mux
 }
 

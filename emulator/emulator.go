@@ -9,6 +9,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"net/http"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -56,8 +57,15 @@ func New(o Options) *Emulator {
 	return e
 }
 
-// ServeHTTP answers one request.
-func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) { e.mux.ServeHTTP(w, r) }
+// ServeHTTP answers one request. A path that is not clean fits no route: the mux alone would redirect it, which Torii
+// does not.
+func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if p := path.Clean(r.URL.Path); p != r.URL.Path && p+"/" != r.URL.Path {
+		e.serve(nil, w, r)
+		return
+	}
+	e.mux.ServeHTTP(w, r)
+}
 
 // seed makes the organisations as Options describes them.
 func (e *Emulator) seed() {

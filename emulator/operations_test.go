@@ -260,7 +260,8 @@ func TestUnknownIDsAreNotFound(t *testing.T) {
 	_, c := start(t, emulator.Options{})
 	for _, path := range []string{
 		"/users/1", "/users/1/apps", "/users/1000/apps/1", "/apps/1", "/apps/1/users", "/contracts/1", "/files/1", "/files/1/download", "/parsings/1",
-		"/workflows/1", "/apps/similar?idApp=1", "/plugins/1/fields", "/nothing", "/users/1000/nothing",
+		"/workflows/1", "/apps/similar?idApp=1", "/plugins/1/fields", "/nothing", "/users/1000/nothing", "/users/",
+		"//users", "/users/../users", "/users/1000/../../apps",
 	} {
 		c.get(path).refused(http.StatusNotFound, "")
 	}

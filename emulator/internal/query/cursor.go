@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"slices"
 	"strconv"
 
 	"github.com/sando-dev/sando/emulator/internal/wire"
@@ -34,7 +35,7 @@ func decodeCursor(text string, fields int) (*position, error) {
 	decoder := json.NewDecoder(bytes.NewReader(raw))
 	decoder.UseNumber()
 	var parts []any
-	if err := decoder.Decode(&parts); err != nil {
+	if err := decoder.Decode(&parts); err != nil || slices.ContainsFunc(parts, structured) {
 		return nil, refuse("\"cursor\" does not fit this request")
 	}
 	if len(parts) == 0 {

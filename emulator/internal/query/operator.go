@@ -92,11 +92,15 @@ func operand(c clause) (any, error) {
 	if err := decoder.Decode(&v); err != nil {
 		return nil, refuse("\"filters\": %s needs a value", c.Op)
 	}
-	switch v := v.(type) {
-	case map[string]any:
-		return nil, refuse("\"filters\": the value of %s must not be an object", c.Key)
-	case []any:
-		return items(v), nil
+	list, isList := v.([]any)
+	if !isList {
+		list = []any{v}
+	}
+	if slices.ContainsFunc(list, structured) {
+		return nil, refuse("\"filters\": the value of %s must be a scalar or a list of scalars", c.Key)
+	}
+	if isList {
+		return items(list), nil
 	}
 	return scalar(v), nil
 }

@@ -76,7 +76,7 @@ func TestRefusedFilters(t *testing.T) {
 	for text, mention := range map[string]string{
 		`{}`: "array", `[1]`: "array", `[{"key":"n","op":"equals","value":1}] x`: "array", `[{"key":"n","op":"equals","value":1,"x":2}]`: "array",
 		`[{"key":"zzz","op":"equals","value":1}]`: "zzz", `[{"key":"n","op":"like","value":1}]`: "like", `[{"key":"n","op":"equals"}]`: "value",
-		`[{"key":"d","op":"dayAfter","value":"soon"}]`: "date", `[{"key":"d","op":"relativeDateOn","value":"x"}]`: "days", `[{"key":"n","op":"equals","value":{}}]`: "object",
+		`[{"key":"d","op":"dayAfter","value":"soon"}]`: "date", `[{"key":"d","op":"relativeDateOn","value":"x"}]`: "days", `[{"key":"n","op":"equals","value":{}}]`: "scalar", `[{"key":"n","op":"anyOf","value":[[1]]}]`: "scalar",
 		`[{"op":"or","value":1}]`: "array", `[{"key":"owner","op":"nested","value":1}]`: "array", deep: "deep",
 	} {
 		if _, err := ParseFilters(find, text, now); err == nil || !strings.Contains(err.Error(), mention) {
@@ -191,6 +191,7 @@ func FuzzFilters(f *testing.F) {
 	f.Add(`[{"key":"n","op":"equals","value":5}]`)
 	f.Add(`[{"op":"or","value":[{"key":"list","op":"allOf","value":["a"]}]}]`)
 	f.Add(`[{"key":"owner","op":"nested","value":[{"key":"id","op":"gt","value":1e400}]}]`)
+	f.Add(`[{"key":"owner","op":"anyOf","value":[{}]}]`)
 	list := rows(8)
 	f.Fuzz(func(t *testing.T, text string) {
 		match, err := ParseFilters(find, text, now)
@@ -206,6 +207,7 @@ func FuzzFilters(f *testing.F) {
 func FuzzCursor(f *testing.F) {
 	f.Add("WyIxMDE1MTkiXQ==", 0)
 	f.Add("WzE0NjM1Mzg4NTcsIjY1NDMyMyJd", 1)
+	f.Add(base64.StdEncoding.EncodeToString([]byte(`[{},"1"]`)), 1)
 	f.Fuzz(func(t *testing.T, text string, fields int) {
 		if fields < 0 || fields > 3 {
 			return

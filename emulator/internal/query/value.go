@@ -39,6 +39,15 @@ func scalar(v any) any {
 	return string(wire.Append(nil, v))
 }
 
+// structured is true for a decoded JSON object or array.
+func structured(v any) bool {
+	switch v.(type) {
+	case map[string]any, []any:
+		return true
+	}
+	return false
+}
+
 func number(n json.Number) any {
 	if i, err := strconv.ParseInt(n.String(), 10, 64); err == nil {
 		return i
