@@ -126,7 +126,7 @@ func TestParsing(t *testing.T) {
 		return c.send("PUT", "/parsings/manual", `{"parseConfig":{"idFile":1000,"transactionDateColumn":"A","descriptionColumn":"B","amountColumn":"C",`+rest+`}}`)
 	}
 	manual(`"dateFormat":"YYYY-MM-DD","currency":"EUR"`).want(http.StatusOK)
-	manual(`"dateFormat":"YYYY-MM-DD","currency":"XXX"`).refused(http.StatusBadRequest, "currency")
+	manual(`"dateFormat":"YYYY-MM-DD","currency":"GIL"`).refused(http.StatusBadRequest, "currency")
 	manual(`"dateFormat":"YYYY-MM-DD","currency":"EUR","currencyColumn":"D"`).refused(http.StatusBadRequest, "exactly one")
 	manual(`"dateFormat":"someday","currency":"EUR"`).refused(http.StatusBadRequest, "dateFormat")
 }

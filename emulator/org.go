@@ -44,6 +44,7 @@ type state struct {
 	files        []*file      // ascending id
 	parsings     []parsing
 	plugins      []*plugin
+	pluginsMade  int64          // so that no id is given twice
 	transactions []*transaction // ascending id
 	policies     []policy
 	extension    map[string]any

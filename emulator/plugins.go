@@ -40,15 +40,19 @@ func createPlugin(c *call) (reply, error) {
 	if n := utf8.RuneCountInString(name); n < 1 || n > 100 {
 		return reply{}, invalidf("\"name\" length must be between 1 and 100 characters long")
 	}
-	p := &plugin{id: firstPluginID, name: name}
-	if n := len(c.org.plugins); n > 0 {
-		p.id = c.org.plugins[n-1].id + 1
-	}
-	sum := sha256.Sum256([]byte(itoa(c.org.ID) + " plugin " + itoa(p.id)))
-	p.uuid = fmt.Sprintf("%x-%x-4%x-8%x-%x", sum[0:4], sum[4:6], sum[6:8], sum[8:10], sum[10:16])
-	p.uuid = p.uuid[:14] + "4" + p.uuid[16:19] + p.uuid[19:]
+	p := &plugin{id: firstPluginID + c.org.pluginsMade, name: name}
+	p.uuid = uuidOf(itoa(c.org.ID) + " plugin " + itoa(p.id))
+	c.org.pluginsMade++
 	c.org.plugins = append(c.org.plugins, p)
 	return answer("plugin", p.print(c.org.ID))
+}
+
+// uuidOf is a UUID of version 8 (RFC 9562) made from a name.
+func uuidOf(name string) string {
+	sum := sha256.Sum256([]byte(name))
+	sum[6] = sum[6]&0x0F | 0x80
+	sum[8] = sum[8]&0x3F | 0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", sum[0:4], sum[4:6], sum[6:8], sum[8:10], sum[10:16])
 }
 
 // pathPlugin is the plugin whose uuid the path names.
