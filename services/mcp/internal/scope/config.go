@@ -64,7 +64,9 @@ func Parse(raw []byte) (Config, error) {
 
 func (c Config) faults() []rpcerr.Violation {
 	var out []rpcerr.Violation
-	fault := func(field, text string) { out = append(out, rpcerr.Violation{Field: "config." + field, Description: text}) }
+	fault := func(field, text string) {
+		out = append(out, rpcerr.Violation{Field: "config." + field, Description: text})
+	}
 	if c.Methods != nil && len(c.Methods) == 0 {
 		fault("methods", "an empty list selects nothing; leave it out to select all kinds")
 	}

@@ -64,4 +64,3 @@ func split(given []string) []string {
 	}
 	return out
 }
-
