@@ -150,19 +150,7 @@ func listContracts10(c *call, find query.Lookup[*contract]) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	body := []byte(`{"contracts":[`)
-	keep := all(match)
-	for _, ct := range c.org.contracts {
-		if keep != nil && !keep(ct) {
-			continue
-		}
-		if body[len(body)-1] == '}' {
-			body = append(body, ',')
-		}
-		body = query.AppendRow(body, fields, ct)
-	}
-	body = append(body, "]}"...)
-	return reply{status: http.StatusOK, header: http.Header{"Content-Type": {jsonType}}, body: body}, nil
+	return whole("contracts", fields, matching(c.org.contracts, match))
 }
 
 // getContract is GET /contracts/{idContract}.

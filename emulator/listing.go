@@ -52,14 +52,7 @@ func list[T any](c *call, l listing[T]) (reply, error) {
 	if c.loop {
 		page.Next = cursorLoop(request.Cursor, page.Next)
 	}
-	body := append(make([]byte, 0, 512*(len(page.Rows)+1)), '{')
-	body = append(wire.AppendString(body, l.key), ":["...)
-	for i, row := range page.Rows {
-		if i > 0 {
-			body = append(body, ',')
-		}
-		body = query.AppendRow(body, fields, row)
-	}
+	body := openList(l.key, fields, page.Rows)
 	tail := wire.Object{}
 	if text := c.text("aggs"); text != "" {
 		buckets, err := query.Aggregate(l.find, text, request.Matches())
@@ -73,8 +66,30 @@ func list[T any](c *call, l listing[T]) (reply, error) {
 		tail = append(tail, wire.Member{Key: "total", Value: page.Total})
 	}
 	tail = append(tail, wire.Member{Key: "nextCursor", Value: orNull(page.Next)})
-	body = append(body, "],"...)
-	body = append(body, wire.Append(nil, tail)[1:]...)
+	body = append(body, ',')
+	return found(append(body, wire.Append(nil, tail)[1:]...))
+}
+
+// openList is an object whose first member is the list of records; the object is not closed yet.
+func openList[T any](key string, fields []query.Field[T], rows []T) []byte {
+	body := append(make([]byte, 0, 512*(len(rows)+1)), '{')
+	body = append(wire.AppendString(body, key), ":["...)
+	for i, row := range rows {
+		if i > 0 {
+			body = append(body, ',')
+		}
+		body = query.AppendRow(body, fields, row)
+	}
+	return append(body, ']')
+}
+
+// whole answers a list that is not paged: {key: [records]} and nothing else.
+func whole[T any](key string, fields []query.Field[T], rows []T) (reply, error) {
+	return found(append(openList(key, fields, rows), '}'))
+}
+
+// found is a 200 with a finished JSON body.
+func found(body []byte) (reply, error) {
 	return reply{status: http.StatusOK, header: http.Header{"Content-Type": {jsonType}}, body: body}, nil
 }
 
@@ -140,7 +155,22 @@ func chosen[T any](c *call, l listing[T]) ([]query.Field[T], error) {
 func one[T any](key string, fields []query.Field[T], row T) (reply, error) {
 	body := append([]byte{'{'}, wire.Append(nil, key)...)
 	body = query.AppendRow(append(body, ':'), fields, row)
-	return reply{status: http.StatusOK, header: http.Header{"Content-Type": {jsonType}}, body: append(body, '}')}, nil
+	return found(append(body, '}'))
+}
+
+// matching are the records that pass all tests.
+func matching[T any](rows []T, tests []func(T) bool) []T {
+	keep := all(tests)
+	if keep == nil {
+		return rows
+	}
+	var kept []T
+	for _, row := range rows {
+		if keep(row) {
+			kept = append(kept, row)
+		}
+	}
+	return kept
 }
 
 // all is the conjunction of tests, nil when there are none.

@@ -55,14 +55,7 @@ func (c *call) printPolicies(policies []policy) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	body := []byte(`{"accessRequestPolicies":[`)
-	for i, p := range policies {
-		if i > 0 {
-			body = append(body, ',')
-		}
-		body = query.AppendRow(body, fields, p)
-	}
-	return reply{status: http.StatusOK, header: http.Header{"Content-Type": {jsonType}}, body: append(body, "]}"...)}, nil
+	return whole("accessRequestPolicies", fields, policies)
 }
 
 // listEligiblePolicies is GET /appCatalog/accessRequestPolicies/eligible.

@@ -61,19 +61,7 @@ func listUserApps(c *call) (reply, error) {
 	if _, _, err := c.boolean("isUserRemovedFromApp"); err != nil {
 		return reply{}, err
 	}
-	body := []byte(`{"apps":[`)
-	keep := all(match)
-	for _, l := range u.links() {
-		if keep != nil && !keep(l) {
-			continue
-		}
-		if body[len(body)-1] == '}' {
-			body = append(body, ',')
-		}
-		body = query.AppendRow(body, fields, l)
-	}
-	body = append(body, "]}"...)
-	return reply{status: http.StatusOK, header: http.Header{"Content-Type": {jsonType}}, body: body}, nil
+	return whole("apps", fields, matching(u.links(), match))
 }
 
 // getUserApp is GET /users/{idUser}/apps/{idApp}.

@@ -31,7 +31,6 @@ type userEdit struct {
 	email      string
 	first      *string
 	last       *string
-	aliases    []string
 	lifecycle  string
 	roleID     int64
 	scimActive *bool
@@ -163,8 +162,7 @@ func (u user) creationTime() time.Time {
 }
 
 func (u user) aliases() []string {
-	switch {
-	case !u.derived() || u.edit != nil && u.edit.anonymous:
+	if !u.derived() || u.edit != nil && u.edit.anonymous {
 		return []string{}
 	}
 	return u.person.Aliases()
