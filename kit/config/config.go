@@ -60,7 +60,7 @@ func Load(dst any, o Options) error {
 	if err != nil {
 		return err
 	}
-	flags, err := parseArgs(o.Args, leaves)
+	flags, err := parseArgs(o.Args, leaves, o.Prefix)
 	if err != nil {
 		return named(o.Name, err)
 	}

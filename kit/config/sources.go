@@ -27,7 +27,7 @@ func suggest(word string, names []string, decorate string) string {
 
 // parseArgs splits arguments into flags. It knows --name value, --name=value
 // and, for booleans, --name alone.
-func parseArgs(args []string, leaves []leaf) (map[string]string, error) {
+func parseArgs(args []string, leaves []leaf, prefix string) (map[string]string, error) {
 	known := flagNames(leaves)
 	flags := map[string]string{}
 	for i := 0; i < len(args); i++ {
@@ -42,8 +42,7 @@ func parseArgs(args []string, leaves []leaf) (map[string]string, error) {
 		}
 		l, ok := known[name]
 		if !ok {
-			return nil, fmt.Errorf("unknown flag --%s%s", name,
-				suggest(name, slices.Sorted(maps.Keys(known)), "--"))
+			return nil, unknownFlag(name, known, prefix)
 		}
 		if !given && l != nil && l.isBool() {
 			value, given = "true", true
@@ -57,6 +56,14 @@ func parseArgs(args []string, leaves []leaf) (map[string]string, error) {
 		flags[name] = value
 	}
 	return flags, nil
+}
+
+func unknownFlag(name string, known map[string]*leaf, prefix string) error {
+	if l := known[name+"-file"]; l != nil {
+		return fmt.Errorf("--%s would show the secret to every user of the machine; use --%s-file or %s%s",
+			name, name, prefix, l.env())
+	}
+	return fmt.Errorf("unknown flag --%s%s", name, suggest(name, slices.Sorted(maps.Keys(known)), "--"))
 }
 
 // flagNames maps the flags to their leaves; --config has none.
