@@ -11,6 +11,8 @@ import (
 
 	"github.com/sando-dev/sando/services/proxy/internal/budget"
 	"github.com/sando-dev/sando/services/proxy/internal/writes"
+	"github.com/sando-dev/sando/services/proxy/internal/writes/postgres"
+	"github.com/sando-dev/sando/services/proxy/internal/writes/sqlite"
 )
 
 // openBudget makes the rate budget that a configuration asks for.
@@ -36,8 +38,35 @@ type closing struct {
 
 func (c closing) Close() error { return errors.Join(c.Budget.Close(), c.client.Close()) }
 
-// openStore opens the store that a URL names.
+// openStore opens the store that a URL names. SQLite is brought up to date here, PostgreSQL by `sando migrate`: a serving process need not have
+// the right to change its tables.
 func openStore(ctx context.Context, cfg StoreConfig) (writes.Store, error) {
-	kind, rest, _ := strings.Cut(cfg.URL.Reveal(), ":")
-	return nil, fmt.Errorf("store.url starts with %q %q; it must be sqlite:PATH or postgres://", kind, rest)
+	url := cfg.URL.Reveal()
+	kind, rest, _ := strings.Cut(url, ":")
+	switch {
+	case kind == "sqlite" && rest != "":
+		path := strings.TrimPrefix(rest, "//")
+		if err := sqlite.Migrate(ctx, path); err != nil {
+			return nil, err
+		}
+		return sqlite.Open(ctx, path)
+	case kind == "postgres" || kind == "postgresql":
+		return postgres.Open(ctx, url)
+	default:
+		return nil, fmt.Errorf("store.url starts with %q; it must be sqlite:PATH or postgres://", kind)
+	}
+}
+
+// Migrate brings the store's tables up to date.
+func Migrate(ctx context.Context, cfg StoreConfig) error {
+	url := cfg.URL.Reveal()
+	kind, rest, _ := strings.Cut(url, ":")
+	switch {
+	case kind == "sqlite" && rest != "":
+		return sqlite.Migrate(ctx, strings.TrimPrefix(rest, "//"))
+	case kind == "postgres" || kind == "postgresql":
+		return postgres.Migrate(ctx, url)
+	default:
+		return fmt.Errorf("proxy: store.url starts with %q; it must be sqlite:PATH or postgres://", kind)
+	}
 }

@@ -1,0 +1,46 @@
+// Command proxyd runs the proxy as a process of its own.
+package main
+
+import (
+	"context"
+	"io"
+
+	"github.com/sando-dev/sando/access"
+	"github.com/sando-dev/sando/kit/app"
+	"github.com/sando-dev/sando/kit/config"
+	"github.com/sando-dev/sando/kit/daemon"
+	"github.com/sando-dev/sando/services/proxy"
+)
+
+// version is set when a release is linked.
+var version = "dev" //nolint:gochecknoglobals // the linker sets it
+
+// settings are everything that proxyd is configured with.
+type settings struct {
+	Process daemon.Config `yaml:",inline"`
+	Proxy   proxy.Config  `yaml:",inline"`
+}
+
+func main() { app.Main("proxyd", run) }
+
+func run(ctx context.Context, args []string, _, stderr io.Writer) error {
+	cfg := settings{Process: daemon.DefaultConfig(), Proxy: proxy.DefaultConfig()}
+	if err := config.Load(&cfg, config.Options{Name: "proxyd", Prefix: "SANDO_PROXY_", Args: args}); err != nil {
+		return err
+	}
+	errs, err := access.ErrorTable()
+	if err != nil {
+		return err
+	}
+	return daemon.Run(ctx, daemon.Options{
+		Name: "proxy", Version: version, Config: cfg.Process, Errors: errs, JSON: access.JSON(),
+		Callers: proxy.Callers(), Outgoing: access.Outgoing, Stderr: stderr,
+		Build: func(ctx context.Context, r daemon.Runtime) (daemon.Service, error) {
+			auth, err := r.Dial("auth")
+			if err != nil {
+				return nil, err
+			}
+			return proxy.New(ctx, cfg.Proxy, proxy.Deps{Log: r.Log, Telemetry: r.Telemetry, Auth: auth})
+		},
+	})
+}
