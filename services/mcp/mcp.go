@@ -90,7 +90,7 @@ func New(_ context.Context, cfg Config, d Deps) (*Service, error) {
 		Timeout:  cfg.CallTimeout,
 		Now:      d.Now,
 	})
-	s.endpoint, err = endpoint.New(endpoint.Options{
+	agents, err := endpoint.New(endpoint.Options{
 		Log:           d.Log,
 		Telemetry:     d.Telemetry,
 		Errors:        errorTable,
@@ -102,8 +102,11 @@ func New(_ context.Context, cfg Config, d Deps) (*Service, error) {
 		Origins:       cfg.AllowedOrigins,
 		PageSize:      cfg.ToolsPageSize,
 		Version:       version(),
-	}).Handler()
+	})
 	if err != nil {
+		return nil, err
+	}
+	if s.endpoint, err = agents.Handler(); err != nil {
 		return nil, err
 	}
 	s.public, err = s.publicServer(cfg, d, tools, errorTable)

@@ -3,7 +3,9 @@
 package endpoint
 
 import (
+	"bytes"
 	"context"
+	"io"
 	"log/slog"
 	"net/http"
 
@@ -63,11 +65,19 @@ type Endpoint struct {
 	sdk     http.Handler
 	// propagator reads the trace of a call from its _meta.
 	propagator propagation.TextMapPropagator
+	// sdkOnly leaves every request to the SDK, to compare.
+	sdkOnly bool
+	// serverMeta names the server in results of the stateless revisions.
+	serverMeta []byte
 }
 
 // New makes an endpoint.
-func New(o Options) *Endpoint {
+func New(o Options) (*Endpoint, error) {
 	e := &Endpoint{o: o, propagator: o.Telemetry.Propagator}
+	var err error
+	if e.serverMeta, err = serverMeta(e.implementation()); err != nil {
+		return nil, err
+	}
 	e.servers = newServers(o.Tools, e.build)
 	e.sdk = mcp.NewStreamableHTTPHandler(
 		func(r *http.Request) *mcp.Server { return visitFrom(r.Context()).server.sdk },
@@ -79,7 +89,7 @@ func New(o Options) *Endpoint {
 			DisableLocalhostProtection:   true,
 			PropagateRequestCancellation: true,
 		})
-	return e
+	return e, nil
 }
 
 // Handler serves the endpoint: /mcp with the token as bearer, /mcp/{token} with the token in the path.
@@ -123,7 +133,15 @@ func (e *Endpoint) serve(ctx context.Context, w http.ResponseWriter, r *http.Req
 		return rpcerr.Newf(rpcerr.MethodNotAllowed, "this endpoint keeps no sessions and no streams, so it takes POST only")
 	}
 	lenientAccept(r)
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return err
+	}
 	v := &visit{server: server, record: caller.MCP}
+	if e.fast(ctx, w, r, v, body) {
+		return nil
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
 	e.sdk.ServeHTTP(w, r.WithContext(context.WithValue(ctx, visitKey{}, v)))
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"strings"
 
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
@@ -22,18 +23,22 @@ const (
 	confirmInput = "confirm"
 	// statelessVersion is the first revision whose requests carry everything about themselves.
 	statelessVersion = "2026-07-28"
-	// methodCallTool and methodInitialize are methods of the protocol.
-	methodCallTool   = "tools/call"
-	methodInitialize = "initialize"
+	// methodCallTool is the method of the protocol that calls a tool.
+	methodCallTool = "tools/call"
 )
 
 const instructions = "Tools for one organisation's Torii account (SaaS management: users, applications, contracts, workflows, audit). " +
 	"Lists come in pages: pass next_cursor of an answer, with the same filters, until it is null. " +
 	"A failed call says what to do in suggested_fix; retry only when retryable is true, after retry_after seconds."
 
+// implementation is how the server names itself.
+func (e *Endpoint) implementation() *mcp.Implementation {
+	return &mcp.Implementation{Name: serverName, Title: "sando", Version: e.o.Version}
+}
+
 // build makes the SDK's server for a set of tools.
 func (e *Endpoint) build(set *tool.Set) *mcp.Server {
-	s := mcp.NewServer(&mcp.Implementation{Name: serverName, Title: "sando", Version: e.o.Version}, &mcp.ServerOptions{
+	s := mcp.NewServer(e.implementation(), &mcp.ServerOptions{
 		Instructions: instructions,
 		PageSize:     e.o.PageSize,
 		Capabilities: &mcp.ServerCapabilities{Tools: &mcp.ToolCapabilities{}},
@@ -89,19 +94,23 @@ func clientOf(req mcp.Request) string {
 	case *mcp.ServerRequest[*mcp.DiscoverParams]:
 		info = r.ClientInfo()
 	}
-	return clientText(info)
+	return implementationText(info)
 }
 
-func clientText(info *mcp.Implementation) string {
-	if info == nil || info.Name == "" {
+func implementationText(info *mcp.Implementation) string {
+	if info == nil {
 		return ""
 	}
+	return clientText(info.Name, info.Version)
+}
+
+// clientText is a client's name and version in one, cut to what a log line can bear.
+func clientText(name, version string) string {
 	const most = 200
-	text := info.Name
-	if info.Version != "" {
-		text += "/" + info.Version
+	if name != "" && version != "" {
+		name += "/" + version
 	}
-	return text[:min(len(text), most)]
+	return strings.ToValidUTF8(name[:min(len(name), most)], "")
 }
 
 // refuse answers a call of a tool that the server does not have.
@@ -142,7 +151,7 @@ func (e *Endpoint) callOf(ctx context.Context, r *mcp.CallToolRequest) call.Call
 		MaxBytes:  v.server.maxBytes,
 		Name:      r.Params.Name,
 		Arguments: r.Params.Arguments,
-		Client:    clientText(r.ClientInfo()),
+		Client:    implementationText(r.ClientInfo()),
 		Asks:      canAsk(r),
 		Answers:   answersOf(r.Params),
 	}

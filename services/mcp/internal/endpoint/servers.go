@@ -26,6 +26,8 @@ type server struct {
 type shared struct {
 	set *tool.Set
 	sdk *mcp.Server
+	// handshakeList and statelessList are the prepared answers of tools/list.
+	handshakeList, statelessList prepared
 }
 
 // servers finds the server of a record, and makes it when it was not there: never one for each request.

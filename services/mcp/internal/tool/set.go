@@ -55,6 +55,11 @@ func (s *Set) Listed(name string) (*Tool, bool) {
 // Confirms says whether a call of t must be confirmed first.
 func (s *Set) Confirms(t *Tool) bool { return s.confirm && t.Destructive() }
 
+// MayAsk says whether a call of t may put a question to the user, t itself or what it calls in its place.
+func (s *Set) MayAsk(t *Tool) bool {
+	return s.confirm && (t.Destructive() || t.Backend == Discovery)
+}
+
 // A Listing is a tool as agents see it.
 type Listing struct {
 	Name        string          `json:"name"`
