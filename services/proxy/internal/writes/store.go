@@ -38,24 +38,33 @@ type Row struct {
 	Created, Changed time.Time
 }
 
+// A Verb is what a step does.
+type Verb int
+
+const (
+	// Insert adds Op.Row unless there is a row with its ID.
+	Insert Verb = iota
+	// Move gives the row with Op.Row.ID the Owner, State, Answer and Changed
+	// of Op.Row, if it is of Op.Owner and in a state of Op.From.
+	Move
+	// Delete removes the row with Op.Row.ID on the same terms.
+	Delete
+)
+
 // An Op is one step of one write.
 type Op struct {
-	// Insert adds Row unless its ID is there. Otherwise the op is a move: the
-	// row with Row.ID gets Row's Owner, State, Answer and Changed if it is
-	// owned by FromOwner and in state From.
-	Insert    bool
-	Row       Row
-	FromOwner string
-	From      State
-	// Delete removes the row instead of moving it.
-	Delete bool
+	Verb  Verb
+	Row   Row
+	Owner string
+	From  []State
 }
 
 // A Result is what an Op came to.
 type Result struct {
 	// Applied says that the op took place.
 	Applied bool
-	// Row is the row that stood in the way; the zero Row when there is none.
+	// Row is the row as it stands where the op was not applied; the zero Row
+	// when there is none.
 	Row Row
 }
 

@@ -10,6 +10,7 @@ package writes
 
 import (
 	"errors"
+	"log/slog"
 	"net/http"
 	"time"
 )
@@ -63,4 +64,23 @@ type Options struct {
 	Lease time.Duration
 	// Keep is how long answers are kept; 0 means 24 hours.
 	Keep time.Duration
+	// Log gets a line when the store fails in the background; nil logs
+	// nothing.
+	Log *slog.Logger
+}
+
+func (o Options) complete() Options {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Lease <= 0 {
+		o.Lease = 10 * time.Second
+	}
+	if o.Keep <= 0 {
+		o.Keep = 24 * time.Hour
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return o
 }

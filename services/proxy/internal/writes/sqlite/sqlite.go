@@ -1,0 +1,232 @@
+// Package sqlite keeps write records in an SQLite file: the store of a single
+// process, and the embedded default.
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"time"
+
+	"github.com/pressly/goose/v3"
+	_ "modernc.org/sqlite" // the driver
+
+	"github.com/sando-dev/sando/services/proxy/internal/writes"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Store is a writes.Store in a file. Transactions go through one connection,
+// reads through others.
+type Store struct{ write, read *sql.DB }
+
+// Migrate makes or updates the file.
+func Migrate(ctx context.Context, path string) error {
+	// The file is for its owner only; SQLite gives its companions the same mode.
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return fmt.Errorf("write records: %w", err)
+	}
+	if err := f.Close(); err != nil {
+		return fmt.Errorf("write records: %w", err)
+	}
+	db, err := connect(path, 1)
+	if err != nil {
+		return err
+	}
+	p, err := provider(db)
+	if err != nil {
+		return errors.Join(err, db.Close())
+	}
+	_, err = p.Up(ctx)
+	return errors.Join(err, db.Close())
+}
+
+// Open opens a file that Migrate has brought up to date.
+func Open(ctx context.Context, path string) (*Store, error) {
+	if _, err := os.Stat(path); err != nil {
+		return nil, fmt.Errorf("write records: %w", err)
+	}
+	write, err := connect(path, 1)
+	if err != nil {
+		return nil, err
+	}
+	read, err := connect(path, 4)
+	if err != nil {
+		return nil, errors.Join(err, write.Close())
+	}
+	s := &Store{write, read}
+	if err := current(ctx, write); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+// connect opens path. A commit is on the disk when it returns.
+func connect(path string, conns int) (*sql.DB, error) {
+	q := url.Values{
+		"_pragma": {"journal_mode(WAL)", "synchronous(FULL)", "busy_timeout(5000)"},
+		"_txlock": {"immediate"},
+	}
+	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: q.Encode()}).String())
+	if err != nil {
+		return nil, fmt.Errorf("write records: %w", err)
+	}
+	db.SetMaxOpenConns(conns)
+	db.SetMaxIdleConns(conns)
+	return db, nil
+}
+
+func provider(db *sql.DB) (*goose.Provider, error) {
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return nil, err
+	}
+	return goose.NewProvider(goose.DialectSQLite3, db, files, goose.WithTableName("writes_version"))
+}
+
+func current(ctx context.Context, db *sql.DB) error {
+	p, err := provider(db)
+	if err != nil {
+		return err
+	}
+	have, want, err := p.GetVersions(ctx)
+	if err != nil {
+		return fmt.Errorf("write records: %w", err)
+	}
+	if have != want {
+		return fmt.Errorf("write records: the file has schema version %d, this program wants %d: run the migrations", have, want)
+	}
+	return nil
+}
+
+// Apply takes all steps in one transaction.
+func (s *Store) Apply(ctx context.Context, ops []writes.Op) (_ []writes.Result, err error) {
+	tx, err := s.write.BeginTx(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, tx.Rollback())
+		}
+	}()
+	results := make([]writes.Result, len(ops))
+	for i, op := range ops {
+		if results[i], err = step(ctx, tx, op); err != nil {
+			return nil, err
+		}
+	}
+	if err := tx.Commit(); err != nil {
+		return nil, err
+	}
+	return results, nil
+}
+
+func step(ctx context.Context, tx *sql.Tx, op writes.Op) (writes.Result, error) {
+	text, args := statement(op)
+	done, err := tx.ExecContext(ctx, text, args...)
+	if err != nil {
+		return writes.Result{}, err
+	}
+	n, err := done.RowsAffected()
+	if err != nil || n > 0 {
+		return writes.Result{Applied: n > 0}, err
+	}
+	row, _, err := find(ctx, tx, op.Row.ID)
+	return writes.Result{Row: row}, err
+}
+
+func statement(op writes.Op) (text string, args []any) {
+	r := op.Row
+	if op.Verb == writes.Insert {
+		return `INSERT INTO writes (id, environment, account, operation, body_digest, owner, state, answer, created_ms, changed_ms)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
+			[]any{r.ID[:], r.Environment, r.Account, r.Operation, r.BodyDigest[:], r.Owner, string(r.State), r.Answer,
+				r.Created.UnixMilli(), r.Changed.UnixMilli()}
+	}
+	from := [2]string{} // a state that is not given matches none
+	for i, state := range op.From {
+		from[i] = string(state)
+	}
+	if op.Verb == writes.Delete {
+		return `DELETE FROM writes WHERE id = ? AND owner = ? AND state IN (?, ?)`, []any{r.ID[:], op.Owner, from[0], from[1]}
+	}
+	return `UPDATE writes SET owner = ?, state = ?, answer = ?, changed_ms = ? WHERE id = ? AND owner = ? AND state IN (?, ?)`,
+		[]any{r.Owner, string(r.State), r.Answer, r.Changed.UnixMilli(), r.ID[:], op.Owner, from[0], from[1]}
+}
+
+// querier is a database or a transaction.
+type querier interface {
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+func find(ctx context.Context, q querier, id writes.ID) (row writes.Row, ok bool, err error) {
+	var (
+		key, digest      []byte
+		created, changed int64
+	)
+	err = q.QueryRowContext(ctx, `SELECT id, environment, account, operation, body_digest, owner, state, answer, created_ms, changed_ms
+		FROM writes WHERE id = ?`, id[:]).
+		Scan(&key, &row.Environment, &row.Account, &row.Operation, &digest, &row.Owner, &row.State, &row.Answer, &created, &changed)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return writes.Row{}, false, nil
+	case err != nil:
+		return writes.Row{}, false, err
+	}
+	copy(row.ID[:], key)
+	copy(row.BodyDigest[:], digest)
+	row.Created, row.Changed = time.UnixMilli(created).UTC(), time.UnixMilli(changed).UTC()
+	return row, true, nil
+}
+
+// Read gives a row.
+func (s *Store) Read(ctx context.Context, id writes.ID) (writes.Row, bool, error) {
+	return find(ctx, s.read, id)
+}
+
+// Beat records that owner lives until the time given.
+func (s *Store) Beat(ctx context.Context, owner string, until time.Time) error {
+	_, err := s.write.ExecContext(ctx, `INSERT INTO write_owners (owner, until_ms) VALUES (?, ?)
+		ON CONFLICT (owner) DO UPDATE SET until_ms = excluded.until_ms`, owner, until.UnixMilli())
+	return err
+}
+
+// Alive gives the time until which owner lives.
+func (s *Store) Alive(ctx context.Context, owner string) (time.Time, error) {
+	var until int64
+	err := s.read.QueryRowContext(ctx, `SELECT until_ms FROM write_owners WHERE owner = ?`, owner).Scan(&until)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return time.Time{}, nil
+	case err != nil:
+		return time.Time{}, err
+	}
+	return time.UnixMilli(until).UTC(), nil
+}
+
+// Purge removes old rows and owners.
+func (s *Store) Purge(ctx context.Context, before time.Time, limit int) (int, error) {
+	done, err := s.write.ExecContext(ctx, `DELETE FROM writes WHERE id IN
+		(SELECT id FROM writes WHERE state IN ('begun', 'done') AND changed_ms < ? ORDER BY changed_ms LIMIT ?)`, before.UnixMilli(), limit)
+	if err != nil {
+		return 0, err
+	}
+	n, err := done.RowsAffected()
+	if err != nil {
+		return 0, err
+	}
+	_, err = s.write.ExecContext(ctx, `DELETE FROM write_owners WHERE owner IN
+		(SELECT owner FROM write_owners WHERE until_ms < ? LIMIT ?)`, before.UnixMilli(), limit)
+	return int(n), err
+}
+
+// Close closes the file.
+func (s *Store) Close() error { return errors.Join(s.write.Close(), s.read.Close()) }
