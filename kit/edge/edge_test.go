@@ -56,6 +56,8 @@ func (s service) unary(ctx context.Context, _ connect.Spec, stream connect.Serve
 		e := rpcerr.New(rpcerr.RateLimited, "slow down").WithRetryAfter(12 * time.Second)
 		e.Origin, e.Raw = "upstream", []byte(`{"error":"<b>"}`)
 		return e
+	case "missing":
+		return rpcerr.New(rpcerr.NotFound, "")
 	case "plain":
 		return errors.New("password is hunter2")
 	case "panic":

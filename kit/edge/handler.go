@@ -40,36 +40,33 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // isRPC reports whether the request is for a procedure: by its path, which
 // starts with the name of a service, or by its content type.
 func (h *handler) isRPC(r *http.Request) bool {
-	if strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc") {
-		return true
-	}
-	_, pattern := h.rpc.Handler(r)
-	return pattern != ""
+	return h.rpc.has(r.URL.Path) || strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc")
 }
 
 // serveRPC answers a procedure. What Connect answers without a body, a wrong
 // method or content type, gets the one shape.
 func (h *handler) serveRPC(w http.ResponseWriter, r *http.Request, id string) {
-	served, pattern := h.rpc.Handler(r)
-	switch {
-	case pattern == "":
-		h.refuseRPC(w, r, rpcerr.Newf(rpcerr.Unimplemented, "There is no procedure %s.", r.URL.Path), id)
-	default:
-		served.ServeHTTP(&rpcWriter{ResponseWriter: w, fail: func(code int) {
-			h.o.Errors.WriteHTTP(w, id, gateway.Unroutable(r, code))
-		}}, r)
-	}
-}
-
-// refuseRPC answers in the dialect of the caller.
-func (h *handler) refuseRPC(w http.ResponseWriter, r *http.Request, err error, id string) {
-	dialect := connecthttp.NewErrorWriter()
-	if dialect.IsSupported(r) {
-		// The caller may be gone; there is nobody left to tell.
-		_ = dialect.Write(w, r, h.o.Errors.Connect(err, id))
+	procedure, ok := h.rpc.byPath[r.URL.Path]
+	if !ok {
+		h.refuseRPC(w, r, id)
 		return
 	}
-	h.o.Errors.WriteHTTP(w, id, err)
+	procedure.ServeHTTP(&rpcWriter{ResponseWriter: w, fail: func(code int) {
+		h.o.Errors.WriteHTTP(w, id, gateway.Unroutable(r, code))
+	}}, r)
+}
+
+// refuseRPC answers for a procedure that does not exist, in the dialect of the
+// caller.
+func (h *handler) refuseRPC(w http.ResponseWriter, r *http.Request, id string) {
+	dialect := connecthttp.NewErrorWriter()
+	if r.Method != http.MethodPost || !dialect.IsSupported(r) {
+		h.o.Errors.WriteHTTP(w, id, gateway.Unroutable(r, http.StatusNotFound))
+		return
+	}
+	err := rpcerr.Newf(rpcerr.Unimplemented, "There is no procedure %s.", r.URL.Path)
+	// The caller may be gone; there is nobody left to tell.
+	_ = dialect.Write(w, r, h.o.Errors.Connect(err, id))
 }
 
 // notFound answers for a path that neither mux has. The plain one may have it

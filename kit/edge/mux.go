@@ -43,7 +43,7 @@ type MuxOptions struct {
 // Handler is called; after that it does not change.
 type Mux struct {
 	o       MuxOptions
-	rpc     *http.ServeMux
+	rpc     *procedures
 	plain   *http.ServeMux
 	gateway *runtime.ServeMux
 	servers []*connect.Server
@@ -63,7 +63,7 @@ func NewMux(o MuxOptions) *Mux {
 	}
 	m := &Mux{
 		o:        o,
-		rpc:      http.NewServeMux(),
+		rpc:      newProcedures(),
 		plain:    http.NewServeMux(),
 		draining: newSignal(),
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"connectrpc.com/connect/v2"
+	"connectrpc.com/connect/v2/connecthttp"
 	"github.com/google/go-cmp/cmp"
 	pb "google.golang.org/grpc/interop/grpc_testing"
 
@@ -64,6 +65,10 @@ func TestOneErrorShape(t *testing.T) {
 			"limited", "Bearer good", 429,
 			`{"statusCode":429,"error":"Too Many Requests","message":"slow down","code":"RATE_LIMITED","origin":"upstream","retryable":true,"retry_after":12,` +
 				`"suggested_fix":"Wait.","request_id":"req-1","raw_response":{"error":"<b>"}}`,
+		},
+		{
+			"missing", "Bearer good", 404,
+			`{"statusCode":404,"error":"Not Found","message":"There is no such thing.","code":"NOT_FOUND","origin":"sando","retryable":false,"request_id":"req-1"}`,
 		},
 		{
 			"plain", "Bearer good", 500,
@@ -205,17 +210,29 @@ func TestDeadlineReachesTheHandler(t *testing.T) {
 	}
 }
 
+// TestUnknownProcedures: nothing a caller makes up passes the interceptors,
+// and gRPC and Connect callers are answered in their own dialect.
 func TestUnknownProcedures(t *testing.T) {
 	f := start(t)
 	for _, procedure := range []string{"/grpc.testing.TestService/Nope", "/no.such.Service/Nope"} {
 		spec := connect.Spec{Procedure: procedure}
+		want := "There is no procedure " + procedure + "."
 		err := f.grpcClient(t).Invoke(t.Context(), procedure, &pb.Empty{}, &pb.Empty{})
-		if f.errs.From(err).Code != rpcerr.Unimplemented {
+		if got := f.errs.From(err); got.Code != rpcerr.Unimplemented || got.Message != want {
 			t.Errorf("gRPC %s: %v", procedure, err)
+		}
+		for _, opt := range []connecthttp.Option{connecthttp.WithGRPC(), connecthttp.WithGRPCWeb()} {
+			err := f.connectClient(t, true, opt).CallUnary(t.Context(), spec, &pb.Empty{}, &pb.Empty{})
+			if got := f.errs.From(err); got.Code != rpcerr.Unimplemented || got.Message != want {
+				t.Errorf("%s: %v", procedure, err)
+			}
 		}
 		err = f.connectClient(t, false).CallUnary(t.Context(), spec, &pb.Empty{}, &pb.Empty{})
 		if connect.CodeOf(err) != connect.CodeUnimplemented {
 			t.Errorf("Connect %s: %v", procedure, err)
 		}
+	}
+	if lines := f.log.Lines("Nope"); len(lines) != 0 {
+		t.Errorf("made-up names in the log: %v", lines)
 	}
 }

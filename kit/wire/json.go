@@ -29,7 +29,10 @@ const rawField protoreflect.Name = "json"
 
 // Marshal encodes m. Bytes of a Raw message are trusted to be one JSON value.
 func (j JSON) Marshal(m proto.Message) ([]byte, error) {
-	return j.Append(nil, m)
+	// A page of raw JSON is about as long as its message; growing a buffer to
+	// that size in steps would copy it several times.
+	size := proto.Size(m)
+	return j.Append(make([]byte, 0, size+size/4+64), m)
 }
 
 // Append encodes m onto b.

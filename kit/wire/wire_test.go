@@ -1,10 +1,15 @@
 package wire_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
+	"io"
 	"strings"
 	"testing"
+	"testing/iotest"
+
+	"connectrpc.com/connect/v2"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -13,6 +18,8 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/testing/protocmp"
 	"google.golang.org/protobuf/types/dynamicpb"
+	"google.golang.org/protobuf/types/known/apipb"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/sando-dev/sando/kit/internal/schema"
 	"github.com/sando-dev/sando/kit/rpcerr"
@@ -269,6 +276,89 @@ func TestUnmarshalResets(t *testing.T) {
 	}
 	if diff := cmp.Diff(everything(t, `{"flag":true}`), m, protocmp.Transform(), cmpopts.EquateNaNs()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestTimestampsAgreeWithProtojson(t *testing.T) {
+	for _, at := range []*timestamppb.Timestamp{
+		{}, {Seconds: 1}, {Nanos: 1}, {Nanos: 1e3}, {Nanos: 1e6}, {Nanos: 999_999_999}, {Nanos: 120_000_000}, {Seconds: -1, Nanos: 5e8},
+		{Seconds: -62135596800}, {Seconds: 253402300799, Nanos: 999_999_999},
+	} {
+		want, err := protojson.Marshal(at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := codec().Marshal(at); err != nil || string(got) != string(want) {
+			t.Errorf("got %s (%v), want %s", got, err, want)
+		}
+	}
+	for _, at := range []*timestamppb.Timestamp{{Nanos: -1}, {Seconds: 253402300800}} {
+		if got, err := codec().Marshal(at); err == nil {
+			t.Errorf("%v was written as %s", at, got)
+		}
+	}
+}
+
+func TestCodec(t *testing.T) {
+	c := codec().Codec()
+	m := everything(t, `{"flag":true}`)
+	var plain, stable bytes.Buffer
+	if err := c.MarshalWrite(t.Context(), &plain, m); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.(connect.StableCodec).MarshalWriteStable(t.Context(), &stable, m); err != nil || stable.String() != plain.String() {
+		t.Errorf("stable %s, plain %s, %v", &stable, &plain, err)
+	}
+	back := m.New().Interface()
+	if err := c.UnmarshalRead(t.Context(), &plain, back); err != nil || !proto.Equal(m, back) {
+		t.Errorf("read %v, %v", back, err)
+	}
+	for name, err := range map[string]error{
+		"empty":     c.UnmarshalRead(t.Context(), strings.NewReader(""), back),
+		"not proto": c.UnmarshalRead(t.Context(), strings.NewReader("{}"), new(int)),
+		"to write":  c.MarshalWrite(t.Context(), &plain, 5),
+		"broken":    c.UnmarshalRead(t.Context(), iotest.ErrReader(io.ErrClosedPipe), back),
+	} {
+		if err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+}
+
+// TestGatewayDecoder also decodes into one field of a request, as the gateway
+// does for a route whose body is a field.
+func TestGatewayDecoder(t *testing.T) {
+	g := codec().Gateway()
+	var field *timestamppb.Timestamp
+	if err := g.NewDecoder(strings.NewReader(` "1970-01-01T00:00:05Z" `)).Decode(&field); err != nil || field.GetSeconds() != 5 {
+		t.Errorf("field %v, %v", field, err)
+	}
+	if err := g.NewDecoder(strings.NewReader(" \n")).Decode(&field); !errors.Is(err, io.EOF) {
+		t.Errorf("blanks: %v", err)
+	}
+	var text string
+	if err := g.NewDecoder(strings.NewReader("{}")).Decode(&text); err == nil {
+		t.Error("a string is not a message")
+	}
+	var out bytes.Buffer
+	if err := g.NewEncoder(&out).Encode(field); err != nil || out.String() != `"1970-01-01T00:00:05Z"` {
+		t.Errorf("wrote %s, %v", &out, err)
+	}
+	if g.ContentType(nil) != "application/json" {
+		t.Error("content type")
+	}
+}
+
+func BenchmarkMarshal(b *testing.B) {
+	page := &apipb.Api{}
+	for range 100 {
+		page.Methods = append(page.Methods, &apipb.Method{Name: "some name or other", RequestTypeUrl: "https://example.com/a", ResponseStreaming: true})
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := codec().Marshal(page); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
 
