@@ -48,6 +48,9 @@ func (s *Service) Do(ctx context.Context, aim *Aim, dst io.Writer) (Result, erro
 	if err != nil {
 		return Result{}, err
 	}
+	if c.op.GetRequest().GetBody().GetUpload() != nil {
+		return Result{}, rpcerr.New(rpcerr.UnsupportedMediaType, "").WithFix("Send the file as multipart/form-data, or by the procedure Upload.")
+	}
 	if !c.op.Writes {
 		result, err := s.read(ctx, c, dst)
 		s.note(ctx, c, err)

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/sando-dev/sando/access"
 	"github.com/sando-dev/sando/kit/rpcerr"
 	"github.com/sando-dev/sando/services/proxy/internal/relay"
 )
@@ -178,6 +179,9 @@ func unpack(form *multipart.Reader) (*relay.Parcel, error) {
 // is bounded, so that is no more than a few megabytes.
 func hold(p *relay.Parcel, part *multipart.Part) error {
 	file, err := io.ReadAll(part)
+	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return rpcerr.Newf(access.CodeFileRejected, "the file has more than %d bytes", tooLarge.Limit).WithCause(err)
+	}
 	if err != nil {
 		return formFault(err)
 	}
