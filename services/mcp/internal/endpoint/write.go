@@ -12,14 +12,20 @@ import (
 	"github.com/sando-dev/sando/services/mcp/internal/call"
 )
 
-// writeJSON answers with one JSON value. The caller may be gone; there is nobody left to tell.
-func writeJSON(w http.ResponseWriter, status int, body []byte) {
+// writeJSON answers with one JSON value, given in parts. The caller may be gone; there is nobody left to tell.
+func writeJSON(w http.ResponseWriter, status int, parts ...[]byte) {
+	length := 0
+	for _, p := range parts {
+		length += len(p)
+	}
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
 	h.Set("Cache-Control", "no-cache, no-transform")
-	h.Set("Content-Length", strconv.Itoa(len(body)))
+	h.Set("Content-Length", strconv.Itoa(length))
 	w.WriteHeader(status)
-	_, _ = w.Write(body)
+	for _, p := range parts {
+		_, _ = w.Write(p)
+	}
 }
 
 // appendResult writes an answer around a result.
