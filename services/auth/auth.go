@@ -34,6 +34,8 @@ import (
 	"github.com/sando-dev/sando/services/auth/internal/bearer"
 	"github.com/sando-dev/sando/services/auth/internal/envelope"
 	"github.com/sando-dev/sando/services/auth/internal/grants"
+	"github.com/sando-dev/sando/services/auth/internal/linking"
+	"github.com/sando-dev/sando/services/auth/internal/page"
 	"github.com/sando-dev/sando/services/auth/internal/rpc"
 	"github.com/sando-dev/sando/services/auth/internal/store"
 	"github.com/sando-dev/sando/services/auth/internal/token"
@@ -65,8 +67,12 @@ type Service struct {
 	catalog  *catalog.Catalog
 	accounts *account.Service
 	bearers  *bearer.Service
+	linking  *linking.Service
 	appender *audit.Appender
+	page     *page.Page
 	errors   *rpcerr.Table
+	// publicURL is how browsers reach the page.
+	publicURL string
 
 	public, internal *connect.Server
 }
@@ -105,7 +111,7 @@ func New(ctx context.Context, cfg Config, d Deps) (*Service, error) {
 	if u, err := url.Parse(cfg.PublicURL); err != nil || u.Host == "" {
 		return nil, fmt.Errorf("auth: public_url %q is not an absolute URL such as https://connect.example.com", cfg.PublicURL)
 	}
-	s := &Service{log: d.Log, now: d.Now, catalog: d.Catalog}
+	s := &Service{log: d.Log, now: d.Now, catalog: d.Catalog, publicURL: cfg.PublicURL}
 	var err error
 	if s.keys, err = loadKeys(cfg.Keys); err != nil {
 		return nil, fmt.Errorf("auth: %w", err)
@@ -150,6 +156,10 @@ func (s *Service) build(ctx context.Context, d Deps) error {
 	s.accounts = account.New(account.Options{
 		Store: s.store, Ring: s.keys.ring, Catalog: s.catalog, Probe: probe, Hub: s.hub, Errors: s.errors, Now: d.Now,
 	})
+	s.linking = linking.New(linking.Options{Store: s.store, Hasher: s.keys.hasher, Catalog: s.catalog, Accounts: s.accounts, Now: d.Now})
+	if s.page, err = page.New(s.linking, s.errors, d.Log); err != nil {
+		return err
+	}
 	if err := s.buildPublic(d); err != nil {
 		return err
 	}
@@ -169,7 +179,7 @@ func (s *Service) buildPublic(d Deps) error {
 	authv1connect.RegisterIntegratedAccountServiceHandler(s.public, rpc.Accounts{
 		Store: s.store, Accounts: s.accounts, Bearers: s.bearers, Catalog: s.catalog, Cursors: s.keys.cursors,
 	})
-	authv1connect.RegisterLinkTokenServiceHandler(s.public, authv1connect.UnimplementedLinkTokenServiceHandler{})
+	authv1connect.RegisterLinkTokenServiceHandler(s.public, rpc.Links{Linking: s.linking, PublicURL: s.publicURL})
 	authv1connect.RegisterLogServiceHandler(s.public, rpc.Logs{Store: s.store, Cursors: s.keys.cursors})
 	return access.RequireRules(s.public.Specs(), rpc.PublicRules())
 }
@@ -225,6 +235,7 @@ func (s *Service) Mount(public, internal *edge.Mux) error {
 	if err != nil {
 		return fmt.Errorf("auth: %w", err)
 	}
+	s.page.Register(public.Handle)
 	if internal != nil {
 		internal.RPC(s.internal)
 	}

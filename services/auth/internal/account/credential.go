@@ -176,3 +176,23 @@ func Context(a store.Account) (json.RawMessage, error) {
 	}
 	return encodeOpen(open)
 }
+
+// CheckOpen refuses open values that a link cannot carry: too large, ours, or part of a credential, which only the customer types.
+func (s *Service) CheckOpen(integration string, context []byte) error {
+	open, err := object(context)
+	if err != nil {
+		return err
+	}
+	in, _, err := s.method(integration, "")
+	if err != nil {
+		return err
+	}
+	for _, m := range in.GetAuthenticationMethods() {
+		for _, f := range m.GetFields() {
+			if _, ok := open[f.GetName()]; ok {
+				return invalid("context."+f.GetName(), "is part of the credential, which the customer types on the page")
+			}
+		}
+	}
+	return nil
+}

@@ -11,6 +11,7 @@ import (
 	"github.com/sando-dev/sando/catalog"
 	iv1 "github.com/sando-dev/sando/gen/sando/internalauth/v1"
 	"github.com/sando-dev/sando/gen/sando/internalauth/v1/internalauthv1connect"
+	"github.com/sando-dev/sando/kit/edge"
 	"github.com/sando-dev/sando/kit/rpcerr"
 	"github.com/sando-dev/sando/services/auth/internal/account"
 	"github.com/sando-dev/sando/services/auth/internal/audit"
@@ -61,6 +62,8 @@ func (h Revocations) WatchRevocations(ctx context.Context, _ *iv1.WatchRevocatio
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
+		case <-edge.Draining(ctx):
+			return rpcerr.New(rpcerr.Unavailable, "auth is stopping")
 		case <-h.Hub.Closed():
 			return rpcerr.New(rpcerr.Unavailable, "auth is stopping")
 		case <-beat.C:
