@@ -14,6 +14,7 @@ if (opener && origin) {
     tell({ type: "error", error_type: errorType });
   }
   if (mode === "iframe") {
+    document.querySelector("[autofocus]")?.focus();
     document.addEventListener("keydown", (event) => {
       if (event.key === "Escape") tell({ type: "closed" });
     });
