@@ -164,7 +164,7 @@ func (a *agent) callFiles(t *testing.T) {
 		"file": "aWQsbmFtZQoxLFRvbnkK", "file_name": "expenses.csv", "type": "expenseReport",
 	})
 	a.call(t, "get_single_torii_file_by_id", map[string]any{"id": must(t, uploaded, "result.id")})
-	a.call(t, "create_a_torii_file", map[string]any{"path": "uploads/expenses.csv", "type": "expenseReport"})
+	a.call(t, "create_a_torii_file", map[string]any{"path": "1767225600/expenses.csv", "type": "expenseReport"})
 }
 
 // offboard changes a user by tool and reads the change by REST.

@@ -23,6 +23,13 @@ import (
 
 	"github.com/sando-dev/sando/access"
 	"github.com/sando-dev/sando/kit/rpcerr"
+
+	// Linked in so that the messages of the cases are known.
+	_ "github.com/sando-dev/sando/gen/sando/auth/v1"
+	_ "github.com/sando-dev/sando/gen/sando/mcp/v1"
+	_ "github.com/sando-dev/sando/gen/sando/proxy/v1"
+	_ "github.com/sando-dev/sando/gen/sando/unified/sso/v1"
+	_ "github.com/sando-dev/sando/gen/sando/unified/userdirectory/v1"
 )
 
 // A transport makes one call of a case.
