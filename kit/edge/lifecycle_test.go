@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"io"
 	"net"
@@ -250,6 +251,42 @@ func TestListenRefuses(t *testing.T) {
 	cfg.CertFile = "does-not-exist.pem"
 	if _, err := edge.Listen(cfg, f.mux.Handler(), nil); err == nil || !strings.Contains(err.Error(), "does-not-exist.pem") {
 		t.Errorf("missing certificate: %v", err)
+	}
+}
+
+func TestPublicTLS(t *testing.T) {
+	ca := kittest.NewCA(t, "auth")
+	f := newFixture(t)
+	cfg := edge.DefaultConfig("127.0.0.1:0")
+	cfg.CertFile, cfg.KeyFile = ca.Files("auth").Cert, ca.Files("auth").Key
+	srv, err := edge.Listen(cfg, f.mux.Handler(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ran := make(chan error, 1)
+	go func() { ran <- srv.Run(context.Background()) }()
+	pem, err := os.ReadFile(ca.Files("auth").CA)
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(pem)
+	for proto, h2 := range map[string]bool{"HTTP/1.1": false, "HTTP/2.0": true} {
+		transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}, ForceAttemptHTTP2: h2}
+		res, err := (&http.Client{Transport: transport}).Get("https://" + srv.Addr() + "/healthz")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+		transport.CloseIdleConnections()
+		if res.StatusCode != 200 || res.Proto != proto {
+			t.Errorf("%s: %d over %s", proto, res.StatusCode, res.Proto)
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if err := errors.Join(srv.Close(ctx), <-ran); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -9,6 +9,8 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"github.com/sando-dev/sando/kit/mtls"
 )
 
 // Config configures a listener.
@@ -63,8 +65,8 @@ type Server struct {
 func Listen(cfg Config, h http.Handler, tlsConfig *tls.Config) (*Server, error) {
 	if tlsConfig == nil && (cfg.CertFile != "" || cfg.KeyFile != "") {
 		var err error
-		if tlsConfig, err = fileTLS(cfg); err != nil {
-			return nil, err
+		if tlsConfig, err = mtls.Public(cfg.CertFile, cfg.KeyFile); err != nil {
+			return nil, fmt.Errorf("edge: %w", err)
 		}
 	}
 	l, err := net.Listen("tcp", cfg.Listen)
@@ -110,14 +112,6 @@ func (s *Server) log() *slog.Logger {
 		return s.mux.o.Log
 	}
 	return slog.New(slog.DiscardHandler)
-}
-
-func fileTLS(cfg Config) (*tls.Config, error) {
-	cert, err := tls.LoadX509KeyPair(cfg.CertFile, cfg.KeyFile)
-	if err != nil {
-		return nil, fmt.Errorf("edge: %s with %s: %w", cfg.CertFile, cfg.KeyFile, err)
-	}
-	return &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{cert}}, nil
 }
 
 // Addr is the address that is bound, with the port chosen for port 0.

@@ -11,9 +11,6 @@ import (
 // held is how much of an answer waits for the handler to succeed.
 const held = 64 << 10
 
-// buffers keeps the memory of finished answers.
-var buffers = sync.Pool{New: func() any { return new([held]byte) }}
-
 type exchangeKey struct{}
 
 // exchange is the answer of one streaming handler: an http.ResponseWriter that
@@ -22,6 +19,8 @@ type exchange struct {
 	w    http.ResponseWriter
 	r    *http.Request
 	info *connect.CallInfo
+	// pool keeps the buffers of finished answers.
+	pool *sync.Pool
 
 	status    int
 	buf       *[held]byte
@@ -46,7 +45,7 @@ func (x *exchange) Write(b []byte) (int, error) {
 	}
 	if x.n+len(b) <= held {
 		if x.buf == nil {
-			x.buf = buffers.Get().(*[held]byte) //nolint:errcheck,forcetypeassert // the pool makes nothing else
+			x.buf = x.buffer()
 		}
 		x.n += copy(x.buf[x.n:], b)
 		return len(b), nil
@@ -112,9 +111,16 @@ func (x *exchange) headers() {
 	}
 }
 
+func (x *exchange) buffer() *[held]byte {
+	if b, ok := x.pool.Get().(*[held]byte); ok {
+		return b
+	}
+	return new([held]byte)
+}
+
 func (x *exchange) release() {
 	if x.buf != nil {
-		buffers.Put(x.buf)
+		x.pool.Put(x.buf)
 		x.buf, x.n = nil, 0
 	}
 }

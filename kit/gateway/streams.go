@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"net/http"
+	"sync"
 
 	"connectrpc.com/connect/v2"
 
@@ -14,8 +15,9 @@ import (
 // route whose body must not pass through messages is authenticated, limited,
 // logged and answered like any other.
 type Streams struct {
-	errs  *rpcerr.Table
-	chain []connect.ServerInterceptor
+	errs    *rpcerr.Table
+	chain   []connect.ServerInterceptor
+	buffers sync.Pool
 }
 
 // NewStreams makes Streams over a chain made by interceptor.Chain.
@@ -48,7 +50,7 @@ func (s *Streams) serve(srv *connect.Server, spec connect.Spec, w http.ResponseW
 	for k, values := range r.Header {
 		info.RequestHeader().SetValues(k, values)
 	}
-	x := &exchange{w: w, r: r}
+	x := &exchange{w: w, r: r, pool: &s.buffers}
 	defer x.release()
 	ctx := context.WithValue(r.Context(), exchangeKey{}, x)
 	err := srv.Call(ctx, spec.Procedure, info, noMessages{})

@@ -31,12 +31,25 @@ type stamp struct {
 	size     int64
 }
 
-// open reads the files and fails when they do not fit together.
-func open(cfg Config) (*files, error) {
-	f := &files{cfg: cfg}
+// openService reads the files of a service and checks that they make one.
+func openService(cfg Config) (*files, error) {
 	if cfg.CA == "" || cfg.Cert == "" || cfg.Key == "" {
 		return nil, errors.New("mtls: the files ca, cert and key are all needed")
 	}
+	f, err := open(cfg)
+	if err != nil {
+		return nil, err
+	}
+	if serviceName(f.cert.Leaf) == "" {
+		return nil, fmt.Errorf("mtls: %s has no single URI SAN %s<service>", cfg.Cert, namePrefix)
+	}
+	return f, nil
+}
+
+// open reads the files and fails when they do not fit together. The authority
+// may be missing.
+func open(cfg Config) (*files, error) {
+	f := &files{cfg: cfg}
 	stamps, err := f.stat()
 	if err != nil {
 		return nil, err
@@ -47,14 +60,14 @@ func open(cfg Config) (*files, error) {
 	if err := expired(f.cert.Leaf, time.Now()); err != nil {
 		return nil, fmt.Errorf("mtls: %s: %w", cfg.Cert, err)
 	}
-	if serviceName(f.cert.Leaf) == "" {
-		return nil, fmt.Errorf("mtls: %s has no single URI SAN %s<service>", cfg.Cert, namePrefix)
-	}
 	return f, nil
 }
 
 func (f *files) stat() (stamps [3]stamp, err error) {
 	for i, path := range []string{f.cfg.CA, f.cfg.Cert, f.cfg.Key} {
+		if path == "" {
+			continue
+		}
 		info, err := os.Stat(path)
 		if err != nil {
 			return stamps, fmt.Errorf("mtls: %w", err)
@@ -69,13 +82,15 @@ func (f *files) load(stamps [3]stamp) error {
 	if err != nil {
 		return fmt.Errorf("mtls: %s with %s: %w", f.cfg.Cert, f.cfg.Key, err)
 	}
-	pem, err := os.ReadFile(f.cfg.CA)
-	if err != nil {
-		return fmt.Errorf("mtls: %w", err)
-	}
 	roots := x509.NewCertPool()
-	if !roots.AppendCertsFromPEM(pem) {
-		return fmt.Errorf("mtls: %s holds no certificate", f.cfg.CA)
+	if f.cfg.CA != "" {
+		pem, err := os.ReadFile(f.cfg.CA)
+		if err != nil {
+			return fmt.Errorf("mtls: %w", err)
+		}
+		if !roots.AppendCertsFromPEM(pem) {
+			return fmt.Errorf("mtls: %s holds no certificate", f.cfg.CA)
+		}
 	}
 	f.cert, f.roots, f.stamps = &cert, roots, stamps
 	return nil

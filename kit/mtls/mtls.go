@@ -34,7 +34,7 @@ func Server(cfg Config, callers ...string) (*tls.Config, error) {
 	if len(callers) == 0 {
 		return nil, errors.New("mtls: a server needs at least one allowed caller")
 	}
-	files, err := open(cfg)
+	files, err := openService(cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +56,7 @@ func Client(cfg Config, server string) (*tls.Config, error) {
 	if server == "" {
 		return nil, errors.New("mtls: a client needs the name of the service it calls")
 	}
-	files, err := open(cfg)
+	files, err := openService(cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -72,6 +72,20 @@ func Client(cfg Config, server string) (*tls.Config, error) {
 			return files.verify(cs.PeerCertificates, x509.ExtKeyUsageServerAuth, []string{server})
 		},
 		ClientSessionCache: tls.NewLRUClientSessionCache(64),
+	}, nil
+}
+
+// Public makes the configuration of a listener for everybody: its certificate
+// is read again like the others, and the caller needs none.
+func Public(cert, key string) (*tls.Config, error) {
+	files, err := open(Config{Cert: cert, Key: key})
+	if err != nil {
+		return nil, err
+	}
+	return &tls.Config{
+		MinVersion:     tls.VersionTLS12,
+		NextProtos:     []string{"h2", "http/1.1"},
+		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return files.certificate() },
 	}, nil
 }
 
