@@ -2,6 +2,7 @@ package auth
 
 import (
 	"github.com/sando-dev/sando/kit/config"
+	"github.com/sando-dev/sando/kit/sealed"
 	"github.com/sando-dev/sando/services/auth/internal/keyring"
 )
 
@@ -18,6 +19,7 @@ type Config struct {
 // StoreConfig says where the state is kept.
 type StoreConfig struct {
 	// URL is sqlite:PATH for the embedded database, or a postgres:// URL. SQLite is migrated when it is opened; PostgreSQL by `sando migrate`.
+	// There is no default: state in an unexpected place is state lost.
 	URL config.Secret `yaml:"url"`
 }
 
@@ -29,16 +31,19 @@ type KeysConfig struct {
 	Ring config.Secret `yaml:"ring"`
 }
 
-// DefaultConfig keeps the state in the working directory. It has no keys, on purpose.
+// DefaultConfig has neither a store nor keys, on purpose.
 func DefaultConfig() Config {
-	return Config{
-		Store:     StoreConfig{URL: "sqlite:sando-auth.db"},
-		PublicURL: "http://127.0.0.1:8080",
-	}
+	return Config{PublicURL: "http://127.0.0.1:8080"}
 }
 
 func (c KeysConfig) load() (keyring.Ring, error) {
 	return keyring.Load(keyring.Config{File: c.File, Ring: c.Ring})
+}
+
+// SealingKeys are the keys of the ring that seal cursors and request states, which replicas of proxy, unified and mcp share with auth.
+func (c KeysConfig) SealingKeys() ([]sealed.Key, error) {
+	ring, err := c.load()
+	return ring.Sealing, err
 }
 
 // GenerateKeys makes a fresh key ring, as the content of a key file.

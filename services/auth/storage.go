@@ -16,6 +16,8 @@ import (
 func openStore(ctx context.Context, c StoreConfig) (store.Store, error) {
 	kind, rest, ok := strings.Cut(c.URL.Reveal(), ":")
 	switch {
+	case c.URL == "":
+		return nil, errors.New("store.url is not set: give sqlite:PATH or a postgres:// URL")
 	case ok && kind == "sqlite" && rest != "":
 		return sqlstore.OpenSQLite(ctx, strings.TrimPrefix(rest, "//"))
 	default:

@@ -17,15 +17,16 @@ var version = "dev" //nolint:gochecknoglobals // the linker sets it
 
 // settings are everything that authd is configured with.
 type settings struct {
-	Process daemon.Config `yaml:",inline"`
-	Auth    auth.Config   `yaml:",inline"`
+	daemon.Config `yaml:",inline"`
+	// Auth configures the service.
+	Auth auth.Config `yaml:"auth"`
 }
 
 func main() { app.Main("authd", run) }
 
 func run(ctx context.Context, args []string, _, stderr io.Writer) error {
-	cfg := settings{Process: daemon.DefaultConfig(), Auth: auth.DefaultConfig()}
-	if err := config.Load(&cfg, config.Options{Name: "authd", Prefix: "SANDO_AUTH_", Args: args}); err != nil {
+	cfg := settings{Config: daemon.DefaultConfig(), Auth: auth.DefaultConfig()}
+	if err := config.Load(&cfg, config.Options{Name: "authd", Prefix: "SANDO_", Args: args}); err != nil {
 		return err
 	}
 	errors, err := access.ErrorTable()
@@ -33,7 +34,7 @@ func run(ctx context.Context, args []string, _, stderr io.Writer) error {
 		return err
 	}
 	return daemon.Run(ctx, daemon.Options{
-		Name: "auth", Version: version, Config: cfg.Process, Errors: errors, JSON: access.JSON(),
+		Name: "auth", Version: version, Config: cfg.Config, Errors: errors, JSON: access.JSON(),
 		Callers: auth.Callers(), Outgoing: access.Outgoing, Stderr: stderr,
 		Build: func(ctx context.Context, r daemon.Runtime) (daemon.Service, error) {
 			proxy, err := r.Dial("proxy")
