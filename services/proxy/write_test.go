@@ -3,6 +3,7 @@ package proxy
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"mime/multipart"
 	"net/http"
 	"strings"
@@ -194,8 +195,14 @@ func TestUnknownOutcomeIsNeverSentAgain(t *testing.T) {
 	}
 }
 
-// form makes an upload.
-func form(t *testing.T, name string, size int, fields map[string]string) request {
+// form makes an upload of so many bytes.
+func form(t testing.TB, name string, size int, fields map[string]string) request {
+	t.Helper()
+	return formOf(t, name, strings.Repeat("x", size), fields)
+}
+
+// formOf makes an upload.
+func formOf(t testing.TB, name, content string, fields map[string]string) request {
 	t.Helper()
 	var body bytes.Buffer
 	w := multipart.NewWriter(&body)
@@ -207,7 +214,7 @@ func form(t *testing.T, name string, size int, fields map[string]string) request
 	if name != "" {
 		part, err := w.CreateFormFile("file", name)
 		if err == nil {
-			_, err = part.Write(bytes.Repeat([]byte("x"), size))
+			_, err = io.WriteString(part, content)
 		}
 		if err != nil {
 			t.Fatal(err)

@@ -166,15 +166,10 @@ func (c *call) bind(q query.Query, aim *Aim) error {
 	if err := c.page(limit, limited, next, continued); err != nil {
 		return err
 	}
-	id := c.id
-	if id != "" && !c.op.NamesRecord() && c.op.GetKind() != catalogv1.Kind_KIND_CUSTOM {
-		// The one record of its kind: whatever the route says, it is meant.
-		id = ""
-	}
 	if c.op.Pages {
 		c.binding = q.Binding("fields")
 	}
-	bound, err := c.op.Bind(id, slices.Clone(q), c.body)
+	bound, err := c.op.Bind(c.id, slices.Clone(q), c.body)
 	c.bound = bound
 	return err
 }

@@ -68,8 +68,6 @@ func (s Surface) Mount(mux *edge.Mux) error {
 	}{
 		{http.MethodGet, "/proxy/{resource}", list},
 		{http.MethodPost, "/proxy/{resource}", create},
-		{http.MethodPatch, "/proxy/{resource}", update},
-		{http.MethodPut, "/proxy/{resource}", update},
 		{http.MethodGet, "/proxy/{resource}/{id}", get},
 		{http.MethodPost, "/proxy/{resource}/{method}", post},
 		{http.MethodPatch, "/proxy/{resource}/{id}", update},

@@ -146,9 +146,6 @@ func newTarget(req *catalogv1.Request, budget string, perMinute int32) Target {
 	return t
 }
 
-// NamesRecord says whether the operation is about one record.
-func (o *Operation) NamesRecord() bool { return o.Target.names(ParamID) }
-
 func (t *Target) names(param string) bool {
 	for _, s := range t.path {
 		if s.param == param {
