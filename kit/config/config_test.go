@@ -18,21 +18,28 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/sando-dev/sando/kit/config"
+	"github.com/sando-dev/sando/kit/edge"
+	"github.com/sando-dev/sando/kit/mtls"
+	"github.com/sando-dev/sando/kit/sealed"
 )
 
 type settings struct {
+	// Listen is the address,
+	// host:port.
 	Listen string        `yaml:"listen"`
-	Debug  bool          `yaml:"debug"`
-	Limit  int           `yaml:"limit"`
-	Ratio  float64       `yaml:"ratio"`
-	Wait   time.Duration `yaml:"wait"`
-	Level  slog.Level    `yaml:"level"`
-	Hosts  []string      `yaml:"hosts"`
-	Pepper config.Secret `yaml:"pepper"`
+	Debug  bool          `yaml:"debug"`  // Debug says more.
+	Limit  int           `yaml:"limit"`  // Limit is a|b.
+	Ratio  float64       `yaml:"ratio"`  // Ratio is a ratio.
+	Wait   time.Duration `yaml:"wait"`   // Wait is a time.
+	Level  slog.Level    `yaml:"level"`  // Level is a level.
+	Hosts  []string      `yaml:"hosts"`  // Hosts are names.
+	Pepper config.Secret `yaml:"pepper"` // Pepper is hot.
 	Auth   struct {
+		// Listen is auth's.
 		Listen string     `yaml:"listen"`
-		Peer   netip.Addr `yaml:"peer"`
+		Peer   netip.Addr `yaml:"peer"` // Peer is another.
 	} `yaml:"auth"`
+	// Keys only fit into YAML.
 	Keys []struct {
 		ID       string        `yaml:"id"`
 		Material config.Secret `yaml:"material"`
@@ -181,6 +188,51 @@ func TestPrintRedacts(t *testing.T) {
 	}
 }
 
+func TestReference(t *testing.T) {
+	s := defaults()
+	got, err := config.Reference(&s, "SANDO_", ".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var buf bytes.Buffer
+	if err := config.WriteMarkdown(&buf, got); err != nil {
+		t.Fatal(err)
+	}
+	want := "| key | flag | variable | default | meaning |\n|---|---|---|---|---|\n" +
+		"| `listen` | `--listen` | `SANDO_LISTEN` | `:1` | Listen is the address, host:port. |\n" +
+		"| `debug` | `--debug` | `SANDO_DEBUG` | `false` | Debug says more. |\n" +
+		"| `limit` | `--limit` | `SANDO_LIMIT` | `10` | Limit is a\\|b. |\n" +
+		"| `ratio` | `--ratio` | `SANDO_RATIO` | `0` | Ratio is a ratio. |\n" +
+		"| `wait` | `--wait` | `SANDO_WAIT` | `1s` | Wait is a time. |\n" +
+		"| `level` | `--level` | `SANDO_LEVEL` | `INFO` | Level is a level. |\n" +
+		"| `hosts` | `--hosts` | `SANDO_HOSTS` | `a` | Hosts are names. |\n" +
+		"| `pepper` | `--pepper-file` | `SANDO_PEPPER_FILE` |  | Pepper is hot. |\n" +
+		"| `auth.listen` | `--auth.listen` | `SANDO_AUTH_LISTEN` |  | Listen is auth's. |\n" +
+		"| `auth.peer` | `--auth.peer` | `SANDO_AUTH_PEER` |  | Peer is another. |\n" +
+		"| `keys` |  |  |  | Keys only fit into YAML. |\n"
+	if diff := cmp.Diff(want, buf.String()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	bare := struct {
+		X int `yaml:"x"`
+	}{}
+	if _, err := config.Reference(&bare, "", "."); err == nil || !strings.Contains(err.Error(), "x has no comment") {
+		t.Errorf("a field without a comment: %v", err)
+	}
+}
+
+// TestKitIsDocumented: every setting of this module has its comment.
+func TestKitIsDocumented(t *testing.T) {
+	all := struct {
+		Edge edge.Config `yaml:"edge"`
+		MTLS mtls.Config `yaml:"mtls"`
+		Key  sealed.Key  `yaml:"key"`
+	}{}
+	if _, err := config.Reference(&all, "", "../edge", "../mtls", "../sealed"); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestSecretHides(t *testing.T) {
 	s := config.Secret("hunter2")
 	holder := struct {
@@ -209,5 +261,21 @@ func TestSecretHides(t *testing.T) {
 	}
 	if s.Reveal() != "hunter2" || config.Secret("").String() != "" {
 		t.Error("Reveal or an empty secret is wrong")
+	}
+}
+
+func TestUsage(t *testing.T) {
+	s := defaults()
+	var buf bytes.Buffer
+	if err := config.Usage(&buf, &s, config.Options{Name: "prog", Prefix: "SANDO_", File: "/etc/prog.yaml"}); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"Usage: prog [flags]\n", "  --config       SANDO_CONFIG       /etc/prog.yaml\n",
+		"  --listen       SANDO_LISTEN       :1\n", "  --pepper-file  SANDO_PEPPER_FILE\n",
+	} {
+		if !strings.Contains(buf.String(), want) {
+			t.Errorf("%q is missing in\n%s", want, buf.String())
+		}
 	}
 }

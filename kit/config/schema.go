@@ -14,6 +14,7 @@ import (
 type leaf struct {
 	path  []string // yaml names from the root
 	value reflect.Value
+	owner string // package.Type.Field, where its comment is
 }
 
 // flag is the name on the command line: auth.public-url.
@@ -54,9 +55,15 @@ func scalar(t reflect.Type) bool {
 }
 
 // schema lists the leaves of a struct.
-func schema(v reflect.Value) ([]leaf, error) { return appendLeaves(nil, v, nil) }
+func schema(v reflect.Value) ([]leaf, error) { return appendLeaves(nil, v, nil, "") }
 
-func appendLeaves(leaves []leaf, v reflect.Value, path []string) ([]leaf, error) {
+// appendLeaves adds the leaves of v. A struct without a name is known by the
+// field that holds it.
+func appendLeaves(leaves []leaf, v reflect.Value, path []string, holder string) ([]leaf, error) {
+	owner := holder
+	if v.Type().Name() != "" {
+		owner = v.Type().String()
+	}
 	for i := range v.NumField() {
 		f := v.Type().Field(i)
 		if !f.IsExported() {
@@ -74,12 +81,12 @@ func appendLeaves(leaves []leaf, v reflect.Value, path []string) ([]leaf, error)
 			at = append(path[:len(path):len(path)], name)
 		}
 		if f.Type.Kind() == reflect.Struct && !hasText(f.Type) {
-			if leaves, err = appendLeaves(leaves, v.Field(i), at); err != nil {
+			if leaves, err = appendLeaves(leaves, v.Field(i), at, owner+"."+f.Name); err != nil {
 				return nil, err
 			}
 			continue
 		}
-		leaves = append(leaves, leaf{at, v.Field(i)})
+		leaves = append(leaves, leaf{at, v.Field(i), owner + "." + f.Name})
 	}
 	return leaves, nil
 }
