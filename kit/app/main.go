@@ -28,8 +28,14 @@ func exitCode(name string, args []string, stdout, stderr io.Writer, run func(con
 	// Once the first signal has been seen, give signals back to the system.
 	defer context.AfterFunc(ctx, stop)()
 	err := run(ctx, args, stdout, stderr)
+	var help interface{ Usage() string }
 	switch {
-	case err == nil, errors.Is(err, flag.ErrHelp):
+	case err == nil:
+		return 0
+	case errors.Is(err, flag.ErrHelp):
+		if errors.As(err, &help) {
+			fmt.Fprint(stdout, help.Usage())
+		}
 		return 0
 	case errors.Is(err, ErrUsage):
 		fmt.Fprintf(stderr, "%s: %v\n", name, err)

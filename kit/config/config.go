@@ -44,7 +44,8 @@ type Options struct {
 }
 
 // Load fills dst, a pointer to a struct that holds the defaults. Asked for
-// --help it returns flag.ErrHelp.
+// --help it returns an error that is flag.ErrHelp and whose Usage method gives
+// the text to print; app.Main prints it.
 func Load(dst any, o Options) error {
 	root := reflect.ValueOf(dst)
 	if root.Kind() != reflect.Pointer || root.Elem().Kind() != reflect.Struct {
@@ -60,7 +61,7 @@ func Load(dst any, o Options) error {
 	if err != nil {
 		return err
 	}
-	flags, err := parseArgs(o.Args, leaves, o.Prefix)
+	flags, err := parseArgs(leaves, o)
 	if err != nil {
 		return named(o.Name, err)
 	}

@@ -3,7 +3,6 @@ package config
 import (
 	"bytes"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"maps"
@@ -27,7 +26,8 @@ func suggest(word string, names []string, decorate string) string {
 
 // parseArgs splits arguments into flags. It knows --name value, --name=value
 // and, for booleans, --name alone.
-func parseArgs(args []string, leaves []leaf, prefix string) (map[string]string, error) {
+func parseArgs(leaves []leaf, o Options) (map[string]string, error) {
+	args := o.Args
 	known := flagNames(leaves)
 	flags := map[string]string{}
 	for i := 0; i < len(args); i++ {
@@ -38,11 +38,11 @@ func parseArgs(args []string, leaves []leaf, prefix string) (map[string]string, 
 		name = strings.TrimPrefix(name, "-")
 		name, value, given := strings.Cut(name, "=")
 		if name == "h" || name == "help" {
-			return nil, flag.ErrHelp
+			return nil, helpFor(leaves, o)
 		}
 		l, ok := known[name]
 		if !ok {
-			return nil, unknownFlag(name, known, prefix)
+			return nil, unknownFlag(name, known, o.Prefix)
 		}
 		if !given && l != nil && l.isBool() {
 			value, given = "true", true

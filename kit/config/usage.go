@@ -1,30 +1,41 @@
 package config
 
 import (
+	"flag"
 	"fmt"
-	"io"
-	"reflect"
 	"strings"
 	"text/tabwriter"
 )
 
-// Usage writes the flags of cfg, a pointer to a struct that holds the
-// defaults, with the variables that stand for them: the answer to --help.
-func Usage(w io.Writer, cfg any, o Options) error {
-	root := reflect.ValueOf(cfg)
-	if root.Kind() != reflect.Pointer || root.Elem().Kind() != reflect.Struct {
-		return fmt.Errorf("config: %T is not a pointer to a struct", cfg)
+// A help is the answer to --help. It is flag.ErrHelp to errors.Is.
+type help struct{ text string }
+
+func (h help) Error() string        { return flag.ErrHelp.Error() }
+func (h help) Is(target error) bool { return target == flag.ErrHelp }
+
+// Usage is the text to print.
+func (h help) Usage() string { return h.text }
+
+// helpFor lists the flags, the variables that stand for them and the defaults.
+func helpFor(leaves []leaf, o Options) help {
+	var b strings.Builder
+	name := o.Name
+	if name == "" {
+		name = "program"
 	}
-	leaves, err := schema(root.Elem())
-	if err != nil {
-		return err
+	fmt.Fprintf(&b, "Usage: %s [flags]\n\n", name)
+	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	line := func(flag, env, value string) {
+		fmt.Fprintln(table, strings.TrimRight("  "+flag+"\t"+env+"\t"+value, "\t"))
 	}
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(table, "Usage: %s [flags]\n\n  --config\t%sCONFIG\t%s\n", o.Name, o.Prefix, o.File)
+	line("FLAG", "VARIABLE", "DEFAULT")
+	line("--config", o.Prefix+"CONFIG", o.File)
 	for _, l := range leaves {
 		if s := l.setting(o.Prefix, ""); s.Flag != "" {
-			fmt.Fprintln(table, strings.TrimRight("  "+s.Flag+"\t"+s.Env+"\t"+s.Default, "\t"))
+			line(s.Flag, s.Env, s.Default)
 		}
 	}
-	return table.Flush()
+	// A strings.Builder takes everything.
+	_ = table.Flush()
+	return help{b.String()}
 }
