@@ -2,8 +2,8 @@ package unified_test
 
 import (
 	"context"
-	"encoding/json"
 	"net/url"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"sync"
@@ -13,9 +13,11 @@ import (
 	"connectrpc.com/connect/v2/connectinprocess"
 
 	"github.com/sando-dev/sando/access"
+	authv1 "github.com/sando-dev/sando/gen/sando/auth/v1"
 	proxyv1 "github.com/sando-dev/sando/gen/sando/proxy/v1"
 	"github.com/sando-dev/sando/gen/sando/proxy/v1/proxyv1connect"
 	rpcv1 "github.com/sando-dev/sando/gen/sando/rpc/v1"
+	"github.com/sando-dev/sando/kit/config"
 	"github.com/sando-dev/sando/kit/grant"
 	"github.com/sando-dev/sando/kit/kittest"
 	"github.com/sando-dev/sando/kit/rpcerr"
@@ -156,6 +158,20 @@ type stand struct {
 	*unified.Service
 	proxy  *fakeProxy
 	client *connect.Client
+	log    *recorder
+}
+
+// recorder remembers audit entries.
+type recorder struct {
+	mu      sync.Mutex
+	entries []*authv1.LogEntry
+}
+
+func (r *recorder) Record(_ context.Context, entries ...*authv1.LogEntry) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.entries = append(r.entries, entries...)
+	return nil
 }
 
 func newStand(t testing.TB, proxy *fakeProxy) *stand {
@@ -168,10 +184,13 @@ func newStand(t testing.TB, proxy *fakeProxy) *stand {
 	}
 	cfg := unified.DefaultConfig()
 	cfg.SealingKeys = []sealed.Key{sealed.Generate()}
+	cfg.Store.URL = config.Secret("sqlite:" + filepath.Join(t.TempDir(), "unified.db"))
+	recorder := &recorder{}
 	log := kittest.Logger(t)
 	s, err := unified.New(t.Context(), cfg, unified.Deps{
 		Log: log.Logger, Telemetry: telemetry.Off(),
-		Proxy: connect.NewClient(connectinprocess.New(behind), outgoing...),
+		Proxy:    connect.NewClient(connectinprocess.New(behind), outgoing...),
+		Recorder: recorder,
 		Authenticator: callers{
 			"api":  {TokenID: "tok-api", Kind: access.KindAPI, EnvironmentID: environment, Read: true, Write: true},
 			"read": {TokenID: "tok-read", Kind: access.KindAPI, EnvironmentID: environment, Read: true},
@@ -187,7 +206,7 @@ func newStand(t testing.TB, proxy *fakeProxy) *stand {
 			t.Error(err)
 		}
 	})
-	return &stand{Service: s, proxy: proxy, client: connect.NewClient(connectinprocess.New(s.PublicServer()))}
+	return &stand{Service: s, proxy: proxy, client: connect.NewClient(connectinprocess.New(s.PublicServer())), log: recorder}
 }
 
 // as makes a context whose calls carry a token.
@@ -203,15 +222,6 @@ func code(err error) rpcerr.Code {
 		return ""
 	}
 	return table().From(err).Code
-}
-
-func toJSON(t testing.TB, v any) string {
-	t.Helper()
-	b, err := json.MarshalIndent(v, "", " ")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(b)
 }
 
 func contains(list []string, s string) bool { return slices.Contains(list, s) }

@@ -4,11 +4,13 @@ package unified
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
 
 	"connectrpc.com/connect/v2"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/sando-dev/sando/access"
 	"github.com/sando-dev/sando/catalog"
@@ -24,6 +26,7 @@ import (
 	"github.com/sando-dev/sando/services/unified/internal/engine"
 	"github.com/sando-dev/sando/services/unified/internal/layer"
 	"github.com/sando-dev/sando/services/unified/internal/rpc"
+	"github.com/sando-dev/sando/services/unified/internal/store"
 	"github.com/sando-dev/sando/services/unified/internal/upstream"
 )
 
@@ -40,30 +43,33 @@ type Deps struct {
 	Catalog *catalog.Catalog
 	// Auth is auth's internal mount, Proxy the proxy's public services.
 	Auth, Proxy *connect.Client
-	// Authenticator replaces auth in tests; nil asks Auth.
+	// Authenticator and Recorder replace auth in tests; nil asks Auth.
 	Authenticator access.Authenticator
+	Recorder      rpc.Recorder
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
 }
 
 // Service is unified.
 type Service struct {
-	access           *access.Client // nil with an Authenticator of the caller's
+	access           *access.Client  // nil with an Authenticator of the caller's
+	auditor          *access.Auditor // nil with a Recorder of the caller's
+	store            store.Store
+	mappings         *layer.Mappings
 	public, internal *connect.Server
 }
 
-// New builds the service; nothing runs before Run.
-func New(_ context.Context, cfg Config, d Deps) (*Service, error) {
+// New opens the store and builds the service; nothing runs before Run.
+func New(ctx context.Context, cfg Config, d Deps) (*Service, error) {
 	if err := cfg.check(); err != nil {
 		return nil, fmt.Errorf("unified: %w", err)
 	}
 	if d.Now == nil {
 		d.Now = time.Now
 	}
-	data := d.Catalog
-	if data == nil {
+	if d.Catalog == nil {
 		var err error
-		if data, err = catalog.Default(); err != nil {
+		if d.Catalog, err = catalog.Default(); err != nil {
 			return nil, fmt.Errorf("unified: %w", err)
 		}
 	}
@@ -71,24 +77,26 @@ func New(_ context.Context, cfg Config, d Deps) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("unified: sealing_keys: %w", err)
 	}
-	mappings, err := layer.New(data, integration)
-	if err != nil {
+	s := &Service{internal: connect.NewServer()}
+	if s.store, err = openStore(ctx, cfg.Store); err != nil {
 		return nil, fmt.Errorf("unified: %w", err)
 	}
-	s := &Service{internal: connect.NewServer()}
-	if err := s.serve(d, mappings, ring); err != nil {
-		return nil, fmt.Errorf("unified: %w", err)
+	if err := s.build(ctx, d, ring); err != nil {
+		return nil, errors.Join(fmt.Errorf("unified: %w", err), s.store.Close())
 	}
 	return s, nil
 }
 
-// serve makes the public server.
-func (s *Service) serve(d Deps, mappings *layer.Mappings, ring *sealed.Ring) error {
+// build makes the mappings and the public server on an open store.
+func (s *Service) build(ctx context.Context, d Deps, ring *sealed.Ring) error {
 	errs, err := access.ErrorTable()
 	if err != nil {
 		return err
 	}
-	e := engine.New(mappings, upstream.New(d.Proxy), cursor.NewSealer(ring), errs, d.Now)
+	if s.mappings, err = layer.New(ctx, d.Catalog, integration, s.store, d.Log); err != nil {
+		return err
+	}
+	e := engine.New(s.mappings, upstream.New(d.Proxy), cursor.NewSealer(ring), errs, d.Now)
 	options := access.ChainOptions{
 		Log: d.Log, Telemetry: d.Telemetry, Rules: rpc.Rules(), Errors: errs, Authenticator: d.Authenticator,
 	}
@@ -97,12 +105,19 @@ func (s *Service) serve(d Deps, mappings *layer.Mappings, ring *sealed.Ring) err
 		s.access.OnAccounts(e.Forget)
 		options.Authenticator, options.Watch = s.access, s.access
 	}
+	if d.Recorder == nil {
+		s.auditor = access.NewAuditor(d.Auth, d.Log)
+		d.Recorder = s.auditor
+	}
 	chain, err := access.Chain(options)
 	if err != nil {
 		return err
 	}
 	s.public = connect.NewServer(chain...)
-	rpc.Register(s.public, e)
+	rpc.Register(s.public, e, rpc.Mapping{
+		Mappings: s.mappings, Engine: e, Store: s.store, Pages: rpc.Pages{Ring: ring}, JSON: access.JSON(), Now: d.Now,
+		Audit: rpc.Audit{Recorder: d.Recorder, Errors: errs, Now: d.Now},
+	})
 	return access.RequireRules(s.public.Specs(), rpc.Rules())
 }
 
@@ -135,14 +150,18 @@ func (s *Service) Mount(public, internal *edge.Mux) error {
 	return nil
 }
 
-// Run follows revocations until ctx ends.
+// Run follows revocations and changes of mappings, and records what is to be recorded, until ctx ends.
 func (s *Service) Run(ctx context.Context) error {
-	if s.access == nil {
-		<-ctx.Done()
-		return nil
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return s.mappings.Run(ctx) })
+	if s.access != nil {
+		g.Go(func() error { return s.access.Run(ctx) })
 	}
-	return s.access.Run(ctx)
+	if s.auditor != nil {
+		g.Go(func() error { return s.auditor.Run(ctx) })
+	}
+	return g.Wait()
 }
 
-// Close frees what the service holds.
-func (s *Service) Close() error { return nil }
+// Close closes the store.
+func (s *Service) Close() error { return s.store.Close() }

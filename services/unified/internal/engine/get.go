@@ -66,7 +66,7 @@ func (e *Engine) fetchFrom(ctx context.Context, res *resource.Resource, s *catal
 	if err != nil {
 		return nil, err
 	}
-	ask(res, s, custom, call.Query)
+	ask(s, custom, call.Query, res)
 	if !s.GetScan() {
 		return e.client.Get(ctx, call)
 	}

@@ -87,7 +87,7 @@ func (e *Engine) listing(ctx context.Context, res *resource.Resource, r *request
 		return nil, err
 	}
 	l.mapping.Custom, l.warnings = custom, warnings
-	ask(res, source, custom, l.call.Query)
+	ask(source, custom, l.call.Query, res)
 	return l, nil
 }
 

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"google.golang.org/protobuf/proto"
@@ -125,13 +126,25 @@ func choice(fields []plan.CustomField, keys string) ([]plan.CustomField, error) 
 	return chosen, nil
 }
 
-// ask adds to the fields that a source is asked for what the organisation's own fields and overrides read.
-func ask(res *resource.Resource, s *catalogv1.Source, custom []plan.CustomField, query map[string][]string) {
-	keys := res.Missing(s)
+// ask adds to the fields that a source is asked for what the organisation's own fields and the overrides of the mappings read.
+func ask(s *catalogv1.Source, custom []plan.CustomField, query map[string][]string, mappings ...*resource.Resource) {
+	base, ok := s.GetQuery()["fields"]
+	if !ok {
+		return
+	}
+	keys := strings.Split(base, ",")
+	add := func(key string) {
+		if !slices.Contains(keys, key) {
+			keys = append(keys, key)
+		}
+	}
+	for _, res := range mappings {
+		for _, key := range res.Missing(s) {
+			add(key)
+		}
+	}
 	for _, f := range custom {
-		keys = append(keys, f.Key)
+		add(f.Key)
 	}
-	if base, ok := s.GetQuery()["fields"]; ok && len(keys) > 0 {
-		query["fields"] = []string{base + "," + strings.Join(keys, ",")}
-	}
+	query["fields"] = []string{strings.Join(keys, ",")}
 }

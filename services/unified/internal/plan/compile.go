@@ -29,7 +29,16 @@ type compiler struct {
 }
 
 func (c *compiler) fault(f Field, part, format string, args ...any) {
-	c.faults = append(c.faults, Fault{Layer: f.Layer, Field: f.Mapping.GetName(), Part: part, Text: fmt.Sprintf(format, args...)})
+	c.faults = append(c.faults, Fault{Layer: f.Layer, Place: f.place(part), Text: fmt.Sprintf(format, args...)})
+}
+
+// place names a part of a row.
+func (f Field) place(part string) string {
+	place := "fields." + f.Mapping.GetName()
+	if part != "" {
+		place += "." + part
+	}
+	return place
 }
 
 // step is one part of a name such as roles[0].id.
@@ -155,7 +164,7 @@ func (c *compiler) unknown(f Field, fields protoreflect.FieldDescriptors, name s
 	for i := range names {
 		names[i] = string(fields.Get(i).Name())
 	}
-	fault := Fault{Layer: f.Layer, Field: f.Mapping.GetName(), Part: "name", Text: fmt.Sprintf("there is no output field %q", name)}
+	fault := Fault{Layer: f.Layer, Place: f.place("name"), Text: fmt.Sprintf("there is no output field %q", name)}
 	fault.Fix = "A field of your own is called custom.<name>."
 	if near := nearest.Of(name, names); near != "" {
 		fault.Fix = fmt.Sprintf("Did you mean %q? %s", near, fault.Fix)
@@ -230,7 +239,7 @@ func (c *compiler) special() {
 	if name := c.table.CustomFields; name != "" {
 		fd := fields.ByName(protoreflect.Name(name))
 		if fd == nil || !isMessage(fd, rawJSON) {
-			c.faults = append(c.faults, Fault{Layer: "catalog", Field: name, Text: "custom fields need an output field of JSON"})
+			c.faults = append(c.faults, Fault{Layer: "catalog", Place: "custom_fields.name", Text: "custom fields need an output field of JSON"})
 			return
 		}
 		c.plan.customFields = newOutput(fd, formLeaf)

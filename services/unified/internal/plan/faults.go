@@ -5,21 +5,14 @@ import (
 	"strings"
 )
 
-// Fault is one thing wrong with a field table.
+// Fault is one thing wrong with a field table, or with an override of one.
 type Fault struct {
-	// Layer and Field are the row, Part is the place in it, e.g. `expression`.
-	Layer, Field, Part string
+	// Layer is where the fault came in.
+	Layer string
+	// Place is the row and the part of it, e.g. `fields.first_name.expression`.
+	Place string
 	// Text says what is wrong, Fix what to do; Fix may be empty.
 	Text, Fix string
-}
-
-// Place is where the fault is, e.g. `fields.first_name.expression`.
-func (f Fault) Place() string {
-	place := "fields." + f.Field
-	if f.Part != "" {
-		place += "." + f.Part
-	}
-	return place
 }
 
 // Faults is everything wrong with a field table.
@@ -28,7 +21,7 @@ type Faults []Fault
 func (f Faults) Error() string {
 	texts := make([]string, len(f))
 	for i, fault := range f {
-		texts[i] = fmt.Sprintf("%s (%s): %s", fault.Place(), fault.Layer, fault.Text)
+		texts[i] = fmt.Sprintf("%s (%s): %s", fault.Place, fault.Layer, fault.Text)
 	}
 	return strings.Join(texts, "; ")
 }

@@ -193,8 +193,8 @@ func TestCompileNamesThePlace(t *testing.T) {
 			if !errors.As(err, &faults) {
 				t.Fatalf("it was taken: %v", err)
 			}
-			if faults[0].Place() != test.place || !strings.Contains(faults[0].Text, test.says) {
-				t.Errorf("%s: %s", faults[0].Place(), faults[0].Text)
+			if faults[0].Place != test.place || !strings.Contains(faults[0].Text, test.says) {
+				t.Errorf("%s: %s", faults[0].Place, faults[0].Text)
 			}
 		})
 	}

@@ -51,7 +51,7 @@ func (c *compiler) leaf(f Field, o *output, src *source, group *each) {
 		c.fault(f, "name", "the output field is mapped twice")
 		return
 	}
-	r := &rule{name: m.GetName(), layer: f.Layer, required: m.GetRequired(), parameter: m.GetParameter(), each: group, written: written(m)}
+	r := &rule{name: m.GetName(), layer: f.Layer, required: m.GetRequired(), parameter: m.GetParameter(), each: group, written: Written(m)}
 	var ok bool
 	if r.convert, ok = c.conversion(f, o); !ok {
 		return
@@ -77,8 +77,8 @@ func (c *compiler) leaf(f Field, o *output, src *source, group *each) {
 	c.plan.rules = append(c.plan.rules, r)
 }
 
-// written is a row for people.
-func written(m *catalogv1.FieldMapping) string {
+// Written is a row for people: its expression, path or constant.
+func Written(m *catalogv1.FieldMapping) string {
 	var s string
 	switch {
 	case len(m.GetPath()) > 0:

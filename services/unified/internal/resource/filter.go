@@ -47,22 +47,18 @@ func ParameterName(filter string) string {
 	return strings.NewReplacer("[", "_", "]", "").Replace(filter)
 }
 
-func (r *Resource) compileFilters() (plan.Faults, error) {
-	env, err := expression.NewFilter(r.New())
-	if err != nil {
-		return nil, err
-	}
+func (r *Resource) compileFilters() plan.Faults {
 	var faults plan.Faults
 	for _, layered := range r.Definition.Filters {
 		f := &Filter{LayeredFilter: layered}
-		if err := f.compile(env, r.Message.Descriptor()); err != nil {
-			faults = append(faults, plan.Fault{Layer: layered.Layer, Field: layered.Spec.GetName(), Part: "filter", Text: err.Error()})
+		if err := f.compile(r.filtering, r.Message.Descriptor()); err != nil {
+			faults = append(faults, plan.Fault{Layer: layered.Layer, Place: "filters." + layered.Spec.GetName(), Text: err.Error()})
 			continue
 		}
 		name := ParameterName(layered.Spec.GetName())
 		r.filters[name] = append(r.filters[name], f)
 	}
-	return faults, nil
+	return faults
 }
 
 func (f *Filter) compile(env *expression.Env, message protoreflect.MessageDescriptor) error {

@@ -78,6 +78,8 @@ type Resource struct {
 	Plan *plan.Plan
 
 	operations Operations
+	mapping    *expression.Env
+	filtering  *expression.Env
 	filters    map[string][]*Filter // by parameter name: created_at[gt] is created_at_gt
 	// keys are the top-level source keys that overrides read beyond what the catalog asks the provider for.
 	keys []string
@@ -89,7 +91,7 @@ func Compile(d Definition, ops Operations) (*Resource, error) {
 	if err != nil {
 		return nil, fmt.Errorf("resource: %s: there is no message %s: %w", d.Name(), d.Spec.GetMessage(), err)
 	}
-	r := &Resource{Definition: d, Message: message, operations: ops, filters: make(map[string][]*Filter)}
+	r := &Resource{Message: message, operations: ops}
 	var sources []*catalogv1.Operation
 	for _, s := range d.Spec.GetSources() {
 		op, ok := ops.Operation(s.GetOperation())
@@ -98,28 +100,36 @@ func Compile(d Definition, ops Operations) (*Resource, error) {
 		}
 		sources = append(sources, op)
 	}
-	env, err := expression.NewMapping(sources...)
-	if err != nil {
+	if r.mapping, err = expression.NewMapping(sources...); err != nil {
 		return nil, err
 	}
+	if r.filtering, err = expression.NewFilter(r.New()); err != nil {
+		return nil, err
+	}
+	return r.With(d)
+}
+
+// With compiles another definition of the same resource.
+func (r *Resource) With(d Definition) (*Resource, error) {
+	other := &Resource{
+		Definition: d, Message: r.Message, operations: r.operations, mapping: r.mapping, filtering: r.filtering,
+		filters: make(map[string][]*Filter),
+	}
 	var faults plan.Faults
-	r.Plan, err = plan.Compile(plan.Table{
-		Message: message.Descriptor(), Fields: d.Fields, CustomFields: d.Spec.GetCustomFields().GetName(), Expressions: env,
+	var err error
+	other.Plan, err = plan.Compile(plan.Table{
+		Message: r.Message.Descriptor(), Fields: d.Fields, CustomFields: d.Spec.GetCustomFields().GetName(), Expressions: r.mapping,
 	})
 	if err != nil && !errors.As(err, &faults) {
 		return nil, err
 	}
-	more, err := r.compileFilters()
-	if err != nil {
-		return nil, err
-	}
-	if faults = append(faults, more...); len(faults) > 0 {
+	if faults = append(faults, other.compileFilters()...); len(faults) > 0 {
 		return nil, faults
 	}
 	for _, layer := range []string{LayerEnvironment, LayerAccount} {
-		r.keys = append(r.keys, r.Plan.Keys(layer)...)
+		other.keys = append(other.keys, other.Plan.Keys(layer)...)
 	}
-	return r, nil
+	return other, nil
 }
 
 // New makes an empty output record.

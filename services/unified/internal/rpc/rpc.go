@@ -15,14 +15,14 @@ import (
 // service is the name of this service in grants.
 const service = "unified"
 
-// Register adds the data services to a server.
-func Register(server *connect.Server, e *engine.Engine) {
+// Register adds the services to a server.
+func Register(server *connect.Server, e *engine.Engine, m Mapping) {
 	userdirectoryv1connect.RegisterOrganizationServiceHandler(server, Organizations{e})
 	userdirectoryv1connect.RegisterRoleServiceHandler(server, Roles{e})
 	userdirectoryv1connect.RegisterUserServiceHandler(server, Users{e})
 	ssov1connect.RegisterAppServiceHandler(server, Apps{e})
 	ssov1connect.RegisterAppUserServiceHandler(server, AppUsers{e})
-	mappingv1connect.RegisterMappingServiceHandler(server, mappingv1connect.UnimplementedMappingServiceHandler{})
+	mappingv1connect.RegisterMappingServiceHandler(server, m)
 }
 
 // Rules say who may call what. MCP tokens come in through the MCP service, which passes their grant on.
