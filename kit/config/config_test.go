@@ -270,9 +270,9 @@ func TestHelp(t *testing.T) {
 	}
 	want := []string{
 		"Usage: test [flags]", "",
-		"  FLAG           VARIABLE      DEFAULT",
+		"  FLAG           VARIABLE           DEFAULT",
 		"  --config       SANDO_CONFIG",
-		"  --listen       SANDO_LISTEN  :1",
+		"  --listen       SANDO_LISTEN       :1",
 	}
 	if got := strings.Split(help.Usage(), "\n")[:5]; !slices.Equal(got, want) {
 		t.Errorf("got %q", got)

@@ -18,24 +18,23 @@ func (h help) Usage() string { return h.text }
 
 // helpFor lists the flags, the variables that stand for them and the defaults.
 func helpFor(leaves []leaf, o Options) help {
-	var b strings.Builder
 	name := o.Name
 	if name == "" {
 		name = "program"
 	}
-	fmt.Fprintf(&b, "Usage: %s [flags]\n\n", name)
+	var b strings.Builder
 	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	line := func(flag, env, value string) {
-		fmt.Fprintln(table, strings.TrimRight("  "+flag+"\t"+env+"\t"+value, "\t"))
-	}
-	line("FLAG", "VARIABLE", "DEFAULT")
-	line("--config", o.Prefix+"CONFIG", o.File)
+	fmt.Fprintf(table, "  FLAG\tVARIABLE\tDEFAULT\n  --config\t%sCONFIG\t%s\n", o.Prefix, o.File)
 	for _, l := range leaves {
 		if s := l.setting(o.Prefix, ""); s.Flag != "" {
-			line(s.Flag, s.Env, s.Default)
+			fmt.Fprintf(table, "  %s\t%s\t%s\n", s.Flag, s.Env, s.Default)
 		}
 	}
 	// A strings.Builder takes everything.
 	_ = table.Flush()
-	return help{b.String()}
+	text := "Usage: " + name + " [flags]\n\n"
+	for row := range strings.Lines(b.String()) {
+		text += strings.TrimRight(row, " \n") + "\n"
+	}
+	return help{text}
 }
