@@ -11,7 +11,7 @@ import (
 func TestWalkUsers(t *testing.T) {
 	_, s := startDev(t)
 	for _, path := range []string{"/proxy/users", "/unified/user-directory/users"} {
-		for _, limit := range []int{1000, 100, 7} {
+		for _, limit := range []int{1000, 100, 20} {
 			t.Run(fmt.Sprintf("%s by %d", path, limit), func(t *testing.T) {
 				if n := walk(t, s, path, limit); n != 250 {
 					t.Errorf("walked %d distinct users, want 250", n)
