@@ -17,15 +17,16 @@ var version = "dev" //nolint:gochecknoglobals // the linker sets it
 
 // settings are everything that proxyd is configured with.
 type settings struct {
-	Process daemon.Config `yaml:",inline"`
-	Proxy   proxy.Config  `yaml:",inline"`
+	daemon.Config `yaml:",inline"`
+	// Proxy configures the service.
+	Proxy proxy.Config `yaml:"proxy"`
 }
 
 func main() { app.Main("proxyd", run) }
 
 func run(ctx context.Context, args []string, _, stderr io.Writer) error {
-	cfg := settings{Process: daemon.DefaultConfig(), Proxy: proxy.DefaultConfig()}
-	if err := config.Load(&cfg, config.Options{Name: "proxyd", Prefix: "SANDO_PROXY_", Args: args}); err != nil {
+	cfg := settings{Config: daemon.DefaultConfig(), Proxy: proxy.DefaultConfig()}
+	if err := config.Load(&cfg, config.Options{Name: "proxyd", Prefix: "SANDO_", Args: args}); err != nil {
 		return err
 	}
 	errs, err := access.ErrorTable()
@@ -33,7 +34,7 @@ func run(ctx context.Context, args []string, _, stderr io.Writer) error {
 		return err
 	}
 	return daemon.Run(ctx, daemon.Options{
-		Name: "proxy", Version: version, Config: cfg.Process, Errors: errs, JSON: access.JSON(),
+		Name: "proxy", Version: version, Config: cfg.Config, Errors: errs, JSON: access.JSON(),
 		Callers: proxy.Callers(), Outgoing: access.Outgoing, Stderr: stderr,
 		Build: func(ctx context.Context, r daemon.Runtime) (daemon.Service, error) {
 			auth, err := r.Dial("auth")
