@@ -4,7 +4,6 @@ package main
 import (
 	"context"
 	"io"
-	"runtime/debug"
 
 	"github.com/sando-dev/sando/access"
 	"github.com/sando-dev/sando/catalog"
@@ -33,7 +32,7 @@ func run(ctx context.Context, args []string, _, stderr io.Writer) error {
 		return err
 	}
 	return daemon.Run(ctx, daemon.Options{
-		Name: "mcp", Version: version(), Config: cfg.Config, Errors: errorTable, JSON: access.JSON(),
+		Name: "mcp", Config: cfg.Config, Errors: errorTable, JSON: access.JSON(),
 		Callers: []string{"auth", "proxy", "unified"}, Outgoing: access.Outgoing, Stderr: stderr,
 		Build: func(ctx context.Context, r daemon.Runtime) (daemon.Service, error) { return build(ctx, cfg.MCP, r) },
 	})
@@ -55,11 +54,4 @@ func build(ctx context.Context, cfg mcp.Config, r daemon.Runtime) (daemon.Servic
 		return nil, err
 	}
 	return mcp.New(ctx, cfg, d)
-}
-
-func version() string {
-	if info, ok := debug.ReadBuildInfo(); ok {
-		return info.Main.Version
-	}
-	return ""
 }

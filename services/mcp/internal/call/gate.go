@@ -68,6 +68,8 @@ func (g *Gate) pass(ctx context.Context, w *work) (*Question, string, error) {
 			WithFix("Do not repeat the call unless the user asks for it.")
 	case w.Answers != nil:
 		key, err := g.open(w.Answers.State, bound)
+		// A state that was altered is a fault of the protocol.
+		w.refused = err != nil
 		return nil, key, err
 	case token != "":
 		key, err := g.open(token, bound)

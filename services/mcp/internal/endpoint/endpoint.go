@@ -48,6 +48,8 @@ type Options struct {
 	PageSize int
 	// Version is the version of the software, shown to clients.
 	Version string
+	// Extend adds to the SDK's servers what is none of our tools. Only the conformance suite needs it, whose fixtures must pass the same stack.
+	Extend func(*mcp.Server)
 }
 
 // Seen notes the use of servers. It must not block.

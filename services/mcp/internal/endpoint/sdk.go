@@ -61,6 +61,9 @@ func (e *Endpoint) build(set *tool.Set) *mcp.Server {
 		}, e.callTool)
 	}
 	s.AddReceivingMiddleware(e.observe(set))
+	if e.o.Extend != nil {
+		e.o.Extend(s)
+	}
 	return s
 }
 
@@ -68,17 +71,30 @@ func (e *Endpoint) build(set *tool.Set) *mcp.Server {
 func (e *Endpoint) observe(set *tool.Set) mcp.Middleware {
 	return func(next mcp.MethodHandler) mcp.MethodHandler {
 		return func(ctx context.Context, method string, req mcp.Request) (mcp.Result, error) {
+			if !served(method) {
+				return nil, &jsonrpc.Error{Code: jsonrpc.CodeMethodNotFound, Message: "this server has tools only, it does not serve " + method}
+			}
 			v := visitFrom(ctx)
 			interceptor.Note(ctx, slog.String("mcp_method", method))
 			e.o.Seen.Used(ctx, v.record, clientOf(req))
 			if r, ok := req.(*mcp.CallToolRequest); ok && method == methodCallTool {
-				if _, has := set.Listed(r.Params.Name); !has {
+				if _, has := set.Listed(r.Params.Name); !has && e.o.Extend == nil {
 					return nil, e.refuse(ctx, r)
 				}
 			}
 			return next(ctx, method, req)
 		}
 	}
+}
+
+// served says whether a method belongs to what the server declares. The SDK would answer for features that are not there as for empty ones.
+func served(method string) bool {
+	for _, feature := range []string{"prompts/", "resources/", "completion/", "logging/"} {
+		if strings.HasPrefix(method, feature) {
+			return false
+		}
+	}
+	return true
 }
 
 // clientOf is the client's own name and version, where the request tells it.
