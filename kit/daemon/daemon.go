@@ -89,12 +89,10 @@ type Runtime struct {
 // Options describe a process.
 type Options struct {
 	// Name is the service's name, as in certificates: auth, proxy, unified, mcp.
-	Name string
-	// Version is what the process says of itself.
-	Version string
-	Config  Config
-	Errors  *rpcerr.Table
-	JSON    wire.JSON
+	Name   string
+	Config Config
+	Errors *rpcerr.Table
+	JSON   wire.JSON
 	// Callers are the services that may reach the internal listener.
 	Callers []string
 	// Outgoing makes the interceptors of every client of another service.
@@ -110,7 +108,7 @@ func Run(ctx context.Context, o Options) (err error) {
 	logger, flush := log.New(o.Stderr, o.Config.Log.Level, o.Config.Log.Format)
 	defer flush()
 	logger = logger.With("service", o.Name)
-	t, err := telemetry.Start(ctx, "sando-"+o.Name, o.Version, logger)
+	t, err := telemetry.Start(ctx, "sando-"+o.Name, app.Version(), logger)
 	if err != nil {
 		return err
 	}
@@ -126,7 +124,7 @@ func Run(ctx context.Context, o Options) (err error) {
 	if err != nil {
 		return errors.Join(err, service.Close())
 	}
-	logger.InfoContext(ctx, "started", "version", o.Version)
+	logger.InfoContext(ctx, "started", "version", app.Version())
 	return app.Run(ctx, logger, o.Config.Drain, parts...)
 }
 

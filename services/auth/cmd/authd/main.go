@@ -12,9 +12,6 @@ import (
 	"github.com/sando-dev/sando/services/auth"
 )
 
-// version is set when a release is linked.
-var version = "dev" //nolint:gochecknoglobals // the linker sets it
-
 // settings are everything that authd is configured with.
 type settings struct {
 	daemon.Config `yaml:",inline"`
@@ -34,7 +31,7 @@ func run(ctx context.Context, args []string, _, stderr io.Writer) error {
 		return err
 	}
 	return daemon.Run(ctx, daemon.Options{
-		Name: "auth", Version: version, Config: cfg.Config, Errors: errors, JSON: access.JSON(),
+		Name: "auth", Config: cfg.Config, Errors: errors, JSON: access.JSON(),
 		Callers: auth.Callers(), Outgoing: access.Outgoing, Stderr: stderr,
 		Build: func(ctx context.Context, r daemon.Runtime) (daemon.Service, error) {
 			proxy, err := r.Dial("proxy")

@@ -12,9 +12,6 @@ import (
 	"github.com/sando-dev/sando/services/proxy"
 )
 
-// version is set when a release is linked.
-var version = "dev" //nolint:gochecknoglobals // the linker sets it
-
 // settings are everything that proxyd is configured with.
 type settings struct {
 	daemon.Config `yaml:",inline"`
@@ -34,7 +31,7 @@ func run(ctx context.Context, args []string, _, stderr io.Writer) error {
 		return err
 	}
 	return daemon.Run(ctx, daemon.Options{
-		Name: "proxy", Version: version, Config: cfg.Config, Errors: errs, JSON: access.JSON(),
+		Name: "proxy", Config: cfg.Config, Errors: errs, JSON: access.JSON(),
 		Callers: proxy.Callers(), Outgoing: access.Outgoing, Stderr: stderr,
 		Build: func(ctx context.Context, r daemon.Runtime) (daemon.Service, error) {
 			auth, err := r.Dial("auth")

@@ -12,20 +12,18 @@ import (
 	"github.com/sando-dev/sando/services/unified"
 )
 
-// version is set when a release is linked.
-var version = "dev" //nolint:gochecknoglobals // the linker sets it
-
 // settings are everything that unifiedd is configured with.
 type settings struct {
-	Process daemon.Config  `yaml:",inline"`
-	Unified unified.Config `yaml:",inline"`
+	daemon.Config `yaml:",inline"`
+	// Unified configures the service.
+	Unified unified.Config `yaml:"unified"`
 }
 
 func main() { app.Main("unifiedd", run) }
 
 func run(ctx context.Context, args []string, _, stderr io.Writer) error {
-	cfg := settings{Process: daemon.DefaultConfig(), Unified: unified.DefaultConfig()}
-	if err := config.Load(&cfg, config.Options{Name: "unifiedd", Prefix: "SANDO_UNIFIED_", Args: args}); err != nil {
+	cfg := settings{Config: daemon.DefaultConfig(), Unified: unified.DefaultConfig()}
+	if err := config.Load(&cfg, config.Options{Name: "unifiedd", Prefix: "SANDO_", Args: args}); err != nil {
 		return err
 	}
 	errors, err := access.ErrorTable()
@@ -33,7 +31,7 @@ func run(ctx context.Context, args []string, _, stderr io.Writer) error {
 		return err
 	}
 	return daemon.Run(ctx, daemon.Options{
-		Name: "unified", Version: version, Config: cfg.Process, Errors: errors, JSON: access.JSON(),
+		Name: "unified", Config: cfg.Config, Errors: errors, JSON: access.JSON(),
 		Callers: unified.Callers(), Outgoing: access.Outgoing, Stderr: stderr,
 		Build: func(ctx context.Context, r daemon.Runtime) (daemon.Service, error) {
 			auth, err := r.Dial("auth")
