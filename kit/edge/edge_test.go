@@ -155,6 +155,10 @@ func newFixture(t testing.TB) *fixture {
 	f.mount(t, streams)
 	f.mux.Handle("GET /page", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "page") }))
 	f.mux.Handle("GET /page/panic", http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("hunter2") }))
+	f.mux.Handle("GET /page/half", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, "half")
+		panic("hunter2")
+	}))
 	f.mux.Handle("POST /upload", edge.MaxBody(1<<20, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if _, err := io.Copy(io.Discard, r.Body); err != nil {
 			f.errs.WriteHTTP(w, interceptor.RequestIDFrom(r.Context()), err)

@@ -1,7 +1,6 @@
 package edge
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"runtime/debug"
@@ -23,18 +22,16 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set(interceptor.HeaderRequestID, id)
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	r = r.WithContext(interceptor.WithRequestID(r.Context(), id))
-	defer h.recover(w, r, id)
-	switch {
-	case h.isRPC(r):
+	if h.isRPC(r) {
 		h.serveRPC(w, r, id)
-	default:
-		r = limit(w, r, h.o.MaxBody)
-		if _, pattern := h.plain.Handler(r); pattern != "" {
-			h.plain.ServeHTTP(w, r)
-			return
-		}
-		h.gateway.ServeHTTP(w, r)
+		return
 	}
+	r = limit(w, r, h.o.MaxBody)
+	if _, pattern := h.plain.Handler(r); pattern != "" {
+		h.servePlain(w, r, id)
+		return
+	}
+	h.gateway.ServeHTTP(w, r)
 }
 
 // isRPC reports whether the request is for a procedure: by its path, which
@@ -80,88 +77,24 @@ func (m *Mux) notFound(w http.ResponseWriter, r *http.Request) {
 	m.o.Errors.WriteHTTP(w, interceptor.RequestIDFrom(r.Context()), gateway.Unroutable(r, verdict.code))
 }
 
-// statusOnly keeps the status that a router decides on.
-type statusOnly struct {
-	header http.Header
-	code   int
-}
-
-func (s *statusOnly) Header() http.Header         { return s.header }
-func (s *statusOnly) Write(b []byte) (int, error) { return len(b), nil }
-func (s *statusOnly) WriteHeader(code int)        { s.code = code }
-
-// recover answers for a plain handler that panicked.
-func (h *handler) recover(w http.ResponseWriter, r *http.Request, id string) {
-	v := recover()
-	if v == nil {
-		return
-	}
-	if v == http.ErrAbortHandler {
-		panic(v)
-	}
-	h.o.Log.ErrorContext(r.Context(), "panic", "request_id", id,
-		"panic", fmt.Sprint(v), "stack", string(debug.Stack()))
-	h.o.Errors.WriteHTTP(w, id, rpcerr.New(rpcerr.Internal, ""))
-}
-
-// rpcWriter replaces the bare status answers of Connect's handlers. They come
-// before any body, and with no content type.
-type rpcWriter struct {
-	http.ResponseWriter
-	fail   func(code int)
-	failed bool
-}
-
-func (w *rpcWriter) WriteHeader(code int) {
-	bare := code == http.StatusNotFound || code == http.StatusMethodNotAllowed || code == http.StatusUnsupportedMediaType
-	if bare && !isAnswer(w.Header().Get("Content-Type")) {
-		w.failed = true
-		w.fail(code)
-		return
-	}
-	w.ResponseWriter.WriteHeader(code)
-}
-
-func (w *rpcWriter) Write(b []byte) (int, error) {
-	if w.failed {
-		return len(b), nil
-	}
-	return w.ResponseWriter.Write(b)
-}
-
-// Flush implements http.Flusher, which streaming RPCs need.
-func (w *rpcWriter) Flush() {
-	_ = http.NewResponseController(w.ResponseWriter).Flush()
-}
-
-// Unwrap serves http.ResponseController.
-func (w *rpcWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
-
-// isAnswer tells the content type of an RPC answer from none, or the plain
-// text of a router.
-func isAnswer(contentType string) bool { return strings.HasPrefix(contentType, "application/") }
-
-type bodyKey struct{}
-
-// limit bounds the body and remembers it unbounded, for MaxBody.
-func limit(w http.ResponseWriter, r *http.Request, n int64) *http.Request {
-	if r.Body == nil || r.Body == http.NoBody {
-		return r
-	}
-	r = r.WithContext(context.WithValue(r.Context(), bodyKey{}, r.Body))
-	r.Body = http.MaxBytesReader(w, r.Body, n)
-	return r
-}
-
-// MaxBody gives a handler another body limit than its Mux has.
-func MaxBody(n int64, h http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if body, ok := r.Context().Value(bodyKey{}).(interface {
-			Read([]byte) (int, error)
-			Close() error
-		}); ok {
-			r.Body = http.MaxBytesReader(w, body, n)
+// servePlain runs a handler that has no interceptor to catch its panics.
+func (h *handler) servePlain(w http.ResponseWriter, r *http.Request, id string) {
+	watched := &startedWriter{ResponseWriter: w}
+	defer func() {
+		v := recover()
+		if v == nil {
+			return
 		}
-		h.ServeHTTP(w, r)
-	})
+		if v == http.ErrAbortHandler {
+			panic(v)
+		}
+		h.o.Log.ErrorContext(r.Context(), "panic", "request_id", id,
+			"panic", fmt.Sprint(v), "stack", string(debug.Stack()))
+		if watched.started {
+			// Half an answer must not look like a whole one.
+			panic(http.ErrAbortHandler)
+		}
+		h.o.Errors.WriteHTTP(w, id, rpcerr.New(rpcerr.Internal, ""))
+	}()
+	h.plain.ServeHTTP(watched, r)
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -31,7 +32,9 @@ type MuxOptions struct {
 	Errors *rpcerr.Table
 	// JSON is the encoding of REST and of Connect's JSON.
 	JSON wire.JSON
-	Log  *slog.Logger
+	// Log takes panics of plain handlers and troubles of connections; nil is
+	// nowhere.
+	Log *slog.Logger
 	// MaxBody limits a request body in bytes, and each message of an RPC; 0 is
 	// DefaultMaxBody. MaxBody raises it for a handler.
 	MaxBody int64
@@ -61,6 +64,9 @@ func NewMux(o MuxOptions) *Mux {
 	if o.MaxBody == 0 {
 		o.MaxBody = DefaultMaxBody
 	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
 	m := &Mux{
 		o:        o,
 		rpc:      newProcedures(),
@@ -79,7 +85,9 @@ func (m *Mux) RPC(srv *connect.Server) {
 	connecthttp.Mount(m.rpc, srv, m.rpcOptions()...)
 	m.servers = append(m.servers, srv)
 	for spec := range srv.Specs() {
-		m.addService(serviceOf(spec.Procedure))
+		if name := serviceOf(spec.Procedure); !slices.Contains(m.services, name) {
+			m.services = append(m.services, name)
+		}
 	}
 }
 
@@ -89,15 +97,6 @@ func (m *Mux) rpcOptions() []connecthttp.Option {
 		connecthttp.WithReadMaxBytes(int(m.o.MaxBody)),
 		connecthttp.WithCompressMinBytes(1 << 10),
 	}
-}
-
-func (m *Mux) addService(name string) {
-	for _, have := range m.services {
-		if have == name {
-			return
-		}
-	}
-	m.services = append(m.services, name)
 }
 
 // serviceOf gives the service in a procedure: /a.b.Service/Method.
@@ -134,7 +133,7 @@ func (m *Mux) Stream(method, pattern string, h http.Handler) error {
 }
 
 // Handle adds a plain handler under a pattern of net/http. It runs outside of
-// the interceptors.
+// the interceptors, and ahead of REST: the pattern "/" would hide every route.
 func (m *Mux) Handle(pattern string, h http.Handler) { m.plain.Handle(pattern, h) }
 
 // SetServing turns readiness on or off: /readyz and grpc.health.v1. A Server

@@ -2,7 +2,6 @@ package edge_test
 
 import (
 	"encoding/json"
-	"errors"
 	"io"
 	"net/http"
 	"strings"
@@ -204,23 +203,20 @@ func TestStreamingHandlers(t *testing.T) {
 func TestBrokenAnswerNeverLooksWhole(t *testing.T) {
 	f := start(t)
 	for _, h2 := range []bool{false, true} {
-		for _, do := range []string{"late", "flushed"} {
-			req, err := http.NewRequestWithContext(t.Context(), "GET", f.base+"/stream/"+do, nil)
+		for _, path := range []string{"/stream/late", "/stream/flushed", "/page/half"} {
+			req, err := http.NewRequestWithContext(t.Context(), "GET", f.base+path, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
 			req.Header.Set("Authorization", "Bearer good")
 			res, err := httpClient(t, h2).Do(req)
 			if err != nil {
-				t.Fatal(err)
+				continue // nothing had left the server yet
 			}
 			b, err := io.ReadAll(res.Body)
 			_ = res.Body.Close()
 			if err == nil {
-				t.Errorf("h2 %t, %s: the answer ends cleanly after %d bytes", h2, do, len(b))
-			}
-			if do == "late" && !h2 && !errors.Is(err, io.ErrUnexpectedEOF) {
-				t.Errorf("%s: %v", do, err)
+				t.Errorf("h2 %t, %s: the answer ends cleanly after %d bytes", h2, path, len(b))
 			}
 		}
 	}

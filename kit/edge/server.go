@@ -108,7 +108,7 @@ func Listen(cfg Config, h http.Handler, tlsConfig *tls.Config) (*Server, error) 
 }
 
 func (s *Server) log() *slog.Logger {
-	if s.mux != nil && s.mux.o.Log != nil {
+	if s.mux != nil {
 		return s.mux.o.Log
 	}
 	return slog.New(slog.DiscardHandler)
