@@ -20,9 +20,27 @@ func openStore(ctx context.Context, c StoreConfig) (store.Store, error) {
 		return nil, errors.New("store.url is not set: give sqlite:PATH or a postgres:// URL")
 	case ok && kind == "sqlite" && rest != "":
 		return sqlstore.OpenSQLite(ctx, strings.TrimPrefix(rest, "//"))
+	case ok && isPostgres(kind):
+		return sqlstore.OpenPostgres(ctx, c.URL.Reveal())
 	default:
-		return nil, fmt.Errorf("store.url starts with %q; it must be sqlite:PATH", kind)
+		return nil, fmt.Errorf("store.url starts with %q; it must be sqlite:PATH or a postgres:// URL", kind)
 	}
+}
+
+func isPostgres(scheme string) bool { return scheme == "postgres" || scheme == "postgresql" }
+
+// Migrate brings the schema of the store to what this version needs. Old and new versions may run beside each other meanwhile. SQLite needs no
+// call: it is migrated when it is opened.
+func Migrate(ctx context.Context, c StoreConfig) error {
+	kind, _, _ := strings.Cut(c.URL.Reveal(), ":")
+	if isPostgres(kind) {
+		return sqlstore.MigratePostgres(ctx, c.URL.Reveal())
+	}
+	s, err := openStore(ctx, c)
+	if err != nil {
+		return err
+	}
+	return s.Close()
 }
 
 // checkKeys refuses to run with a ring that lacks the key of a stored credential, before anybody finds out by a failing call.

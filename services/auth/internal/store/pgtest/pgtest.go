@@ -1,0 +1,139 @@
+// Package pgtest starts a throwaway PostgreSQL server for a test, from the binaries of the Debian package.
+package pgtest
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+
+	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
+)
+
+// Server is a running server.
+type Server struct {
+	t    testing.TB
+	port int
+	made atomic.Int64
+}
+
+// Start starts a server that ends with the test. Without the binaries the test fails, saying how to get them.
+func Start(t testing.TB) *Server {
+	t.Helper()
+	bin := binaries(t)
+	dir := t.TempDir()
+	s := &Server{t: t, port: freePort(t)}
+	as := account(t, dir)
+	run(t, as, filepath.Join(bin, "initdb"), "-D", filepath.Join(dir, "data"), "-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C.UTF-8", "--no-instructions")
+	// What the server writes is thrown away, so it need not reach the disk.
+	options := fmt.Sprintf("-c listen_addresses=127.0.0.1 -p %d -k %s -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c shared_buffers=32MB -c max_connections=200", s.port, dir)
+	run(t, as, filepath.Join(bin, "pg_ctl"), "-D", filepath.Join(dir, "data"), "-w", "-t", "60", "-l", filepath.Join(dir, "log"), "-o", options, "start")
+	t.Cleanup(func() {
+		run(t, as, filepath.Join(bin, "pg_ctl"), "-D", filepath.Join(dir, "data"), "-w", "-m", "immediate", "stop")
+	})
+	return s
+}
+
+// binaries finds the newest installed version.
+func binaries(t testing.TB) string {
+	t.Helper()
+	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
+	if err != nil || len(found) == 0 {
+		t.Fatal("PostgreSQL's binaries are missing: apt-get install postgresql")
+	}
+	version := func(path string) int {
+		n, _ := strconv.Atoi(strings.Split(path, "/")[4])
+		return n
+	}
+	return filepath.Dir(slices.MaxFunc(found, func(a, b string) int { return version(a) - version(b) }))
+}
+
+func freePort(t testing.TB) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+// account gives the folder to the user postgres when the test runs as root, which PostgreSQL refuses to run as.
+func account(t testing.TB, dir string) *syscall.Credential {
+	t.Helper()
+	if os.Getuid() != 0 {
+		return nil
+	}
+	u, err := user.Lookup("postgres")
+	if err != nil {
+		t.Fatal("there is no user postgres: apt-get install postgresql")
+	}
+	uid, err := strconv.Atoi(u.Uid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	gid, err := strconv.Atoi(u.Gid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chown(dir, uid, gid); err != nil {
+		t.Fatal(err)
+	}
+	// The folder above is the test's own and closed to others.
+	if err := os.Chmod(filepath.Dir(dir), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
+}
+
+func run(t testing.TB, as *syscall.Credential, name string, args ...string) {
+	t.Helper()
+	// The server outlives the test's context until its cleanup.
+	cmd := exec.Command(name, args...)
+	cmd.Dir = "/"
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: as}
+	out, err := os.CreateTemp(t.TempDir(), "out")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	// A file and not a pipe: the server inherits it, and a pipe would stay open as long as the server.
+	cmd.Stdout, cmd.Stderr = out, out
+	if err := cmd.Run(); err != nil {
+		said, _ := os.ReadFile(out.Name())
+		t.Fatalf("%s: %v\n%s", filepath.Base(name), err, said)
+	}
+}
+
+// Database makes an empty database and returns its URL; like names the database to copy, or nothing.
+func (s *Server) Database(t testing.TB, like string) string {
+	t.Helper()
+	name := fmt.Sprintf("test%d", s.made.Add(1))
+	admin, err := sql.Open("pgx", s.url("postgres"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer admin.Close()
+	statement := "CREATE DATABASE " + name
+	if like != "" {
+		statement += " TEMPLATE " + like[strings.LastIndex(like, "/")+1:]
+	}
+	if _, err := admin.ExecContext(context.Background(), statement); err != nil {
+		t.Fatal(err)
+	}
+	return s.url(name)
+}
+
+func (s *Server) url(database string) string {
+	return fmt.Sprintf("postgres://postgres@127.0.0.1:%d/%s", s.port, database)
+}

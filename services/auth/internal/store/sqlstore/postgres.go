@@ -1,0 +1,85 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+)
+
+const (
+	// maxConnections is how many connections one process takes; several replicas share the server's.
+	maxConnections = 24
+	// connectionLife lets balancers in front of a cluster move connections.
+	connectionLife = 30 * time.Minute
+)
+
+// OpenPostgres opens a database that has been migrated; an older schema is an error.
+func OpenPostgres(ctx context.Context, url string) (*DB, error) {
+	pool, err := connectPostgres(ctx, url)
+	if err != nil {
+		return nil, err
+	}
+	if err := current(ctx, pool, postgresDialect().name); err != nil {
+		return nil, errors.Join(err, pool.Close())
+	}
+	return newDB(ctx, pool, pool, postgresDialect())
+}
+
+// MigratePostgres brings the schema to the newest version. Processes that do so at once wait for each other.
+func MigratePostgres(ctx context.Context, url string) error {
+	pool, err := connectPostgres(ctx, url)
+	if err != nil {
+		return err
+	}
+	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 120)) // look every second, for two minutes
+	if err != nil {
+		return errors.Join(fmt.Errorf("store: %w", err), pool.Close())
+	}
+	return errors.Join(migrate(ctx, pool, postgresDialect().name, goose.WithSessionLocker(locker)), pool.Close())
+}
+
+func connectPostgres(ctx context.Context, url string) (*sql.DB, error) {
+	// The driver's own error could quote the URL, which holds a password.
+	pool, err := sql.Open("pgx", url)
+	if err != nil {
+		return nil, errors.New("store: the postgres URL cannot be read")
+	}
+	pool.SetMaxOpenConns(maxConnections)
+	pool.SetMaxIdleConns(maxConnections)
+	pool.SetConnMaxLifetime(connectionLife)
+	if err := pool.PingContext(ctx); err != nil {
+		if _, unreadable := errors.AsType[*pgconn.ParseConfigError](err); unreadable {
+			err = errors.New("the URL cannot be read")
+		}
+		return nil, errors.Join(fmt.Errorf("store: postgres: %w", err), pool.Close())
+	}
+	return pool, nil
+}
+
+func postgresDialect() dialect {
+	return dialect{
+		name: "postgres",
+		lock: " FOR UPDATE",
+		duplicate: func(err error) bool {
+			return postgresCode(err) == "23505" // unique_violation
+		},
+		retry: func(err error) bool {
+			code := postgresCode(err)
+			return code == "40001" || code == "40P01" // serialization_failure, deadlock_detected
+		},
+	}
+}
+
+func postgresCode(err error) string {
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return e.Code
+	}
+	return ""
+}
