@@ -27,6 +27,7 @@ func (r *Runner) customFields(dst []byte, o *output) []byte {
 			json = append(json, ',')
 		}
 		json = append(records.AppendQuoted(json, []byte(field.Key)), ':')
+		from := len(json)
 		var ok bool
 		if json, ok = field.append(json, v); !ok {
 			r.Warnings++
@@ -36,7 +37,7 @@ func (r *Runner) customFields(dst []byte, o *output) []byte {
 			}
 			json = append(json, v...)
 		}
-		r.trace.custom(field.Key, v)
+		r.trace.custom(field.Key, v, json[from:])
 	}
 	return appendRaw(dst, o.tag, append(json, '}'))
 }

@@ -29,19 +29,14 @@ func (r *Runner) Explain(record []byte) ([]Step, error) {
 
 // tracer collects steps; a nil tracer does nothing.
 type tracer struct {
-	steps   []Step
-	indexes []int
+	steps []Step
+	// from is the element of the source's array that is being mapped, to its place in the output.
+	from, to int
 }
 
-func (t *tracer) push(index int) {
+func (t *tracer) enter(from, to int) {
 	if t != nil {
-		t.indexes = append(t.indexes, index)
-	}
-}
-
-func (t *tracer) pop() {
-	if t != nil {
-		t.indexes = t.indexes[:len(t.indexes)-1]
+		t.from, t.to = from, to
 	}
 }
 
@@ -53,11 +48,10 @@ func (t *tracer) step(r *Runner, u *rule, from string, source []byte, c cell, ok
 	if source != nil {
 		s.SourcePath = from
 	}
-	if u.each != nil && len(t.indexes) > 0 {
-		index := t.indexes[len(t.indexes)-1]
-		s.Field = strings.Replace(u.name, "[]", "["+strconv.Itoa(index)+"]", 1)
+	if u.each != nil {
+		s.Field = strings.Replace(u.name, "[]", "["+strconv.Itoa(t.to)+"]", 1)
 		if source != nil {
-			s.SourcePath = u.each.pointer + "/" + strconv.Itoa(index) + from
+			s.SourcePath = u.each.pointer + "/" + strconv.Itoa(t.from) + from
 		}
 	}
 	if ok {
@@ -66,11 +60,11 @@ func (t *tracer) step(r *Runner, u *rule, from string, source []byte, c cell, ok
 	t.steps = append(t.steps, s)
 }
 
-func (t *tracer) custom(key string, v []byte) {
+func (t *tracer) custom(key string, v, value []byte) {
 	if t != nil {
 		t.steps = append(t.steps, Step{
 			Field: "custom_fields." + key, Layer: "catalog", Expression: "field of the organisation",
-			SourcePath: "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(key), SourceValue: bytes.Clone(v), Value: bytes.Clone(v),
+			SourcePath: "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(key), SourceValue: bytes.Clone(v), Value: bytes.Clone(value),
 		})
 	}
 }

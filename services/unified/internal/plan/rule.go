@@ -81,6 +81,8 @@ func (c *compiler) leaf(f Field, o *output, src *source, group *each) {
 func Written(m *catalogv1.FieldMapping) string {
 	var s string
 	switch {
+	case m.GetEach() != "" && slices.Equal(m.GetPath(), []string{""}):
+		return "each " + m.GetEach()
 	case len(m.GetPath()) > 0:
 		s = strings.Join(m.GetPath(), " or ")
 	case len(m.GetJoin()) > 0:

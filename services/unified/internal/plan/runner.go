@@ -96,51 +96,54 @@ func (r *Runner) write(dst []byte, o *output, f *frame) (_ []byte, filled bool, 
 	case formMessage:
 		return r.message(dst, o, f)
 	case formList:
+		count := 0
 		for _, e := range o.children {
-			var one bool
-			if dst, one, err = r.element(dst, e, f); err != nil {
+			if dst, count, err = r.element(dst, e, f, count); err != nil {
 				return dst, false, err
 			}
-			filled = filled || one
 		}
-		return dst, filled, nil
+		return dst, count > 0, nil
 	default:
 		return r.object(dst, o, f)
 	}
 }
 
-// element appends a numbered element, or one per element of the source's array.
-func (r *Runner) element(dst []byte, e *output, f *frame) (_ []byte, filled bool, err error) {
+// element appends a numbered element, or one per element of the source's array, and counts what is in the list.
+func (r *Runner) element(dst []byte, e *output, f *frame, count int) (_ []byte, _ int, err error) {
 	if e.each == nil {
-		return r.one(dst, e, f)
+		dst, filled, err := r.one(dst, e, f)
+		if filled {
+			count++
+		}
+		return dst, count, err
 	}
 	array := f.slots[e.each.slot]
 	switch records.KindOf(array) {
 	case records.Array:
 	case records.Missing, records.Null:
-		return dst, false, nil
+		return dst, count, nil
 	default:
 		r.Warnings++
-		return dst, false, nil
+		return dst, count, nil
 	}
 	inner := r.eaches[e.each.number]
 	walk := records.ElementsOf(array)
 	for i := 0; ; i++ {
 		v, ok := walk.Next()
 		if !ok {
-			return dst, filled, walk.Err()
+			return dst, count, walk.Err()
 		}
 		if err := inner.read(v); err != nil {
-			return dst, false, err
+			return dst, count, err
 		}
-		r.trace.push(i)
-		var one bool
-		dst, one, err = r.one(dst, e, inner)
-		r.trace.pop()
-		if err != nil {
-			return dst, false, err
+		r.trace.enter(i, count)
+		var filled bool
+		if dst, filled, err = r.one(dst, e, inner); err != nil {
+			return dst, count, err
 		}
-		filled = filled || one
+		if filled {
+			count++
+		}
 	}
 }
 
