@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -19,6 +20,7 @@ import (
 	"github.com/sando-dev/sando/access"
 	"github.com/sando-dev/sando/emulator"
 	"github.com/sando-dev/sando/gen/sando/proxy/v1/proxyv1connect"
+	rpcv1 "github.com/sando-dev/sando/gen/sando/rpc/v1"
 	"github.com/sando-dev/sando/kit/config"
 	"github.com/sando-dev/sando/kit/edge"
 	"github.com/sando-dev/sando/kit/grant"
@@ -284,3 +286,7 @@ func ids(rows []map[string]any) []string {
 	}
 	return out
 }
+
+func itoa(n int32) string { return strconv.Itoa(int(n)) }
+
+func rawJSON(text string) *rpcv1.RawJson { return &rpcv1.RawJson{Json: []byte(text)} }

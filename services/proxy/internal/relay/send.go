@@ -117,7 +117,9 @@ func (s *Service) attempt(ctx context.Context, c *call, sh *shipment, permit bud
 	req := &upstream.Request{
 		Method: sh.target.HTTPMethod, URL: sh.target.URL(p.Base, sh.params, sh.query.String()),
 		Header: header, Body: sh.body, GetBody: sh.getBody, ContentLength: sh.length,
-		Write: c.op.Writes, Idempotent: c.op.GetIdempotent(), Key: p.Origin + " " + c.lease.Organization,
+		// That a write leaves the same state twice does not make it one: what it
+		// starts, a workflow say, may start twice.
+		Write: c.op.Writes, Key: p.Origin + " " + c.lease.Organization,
 		Again: func(ctx context.Context) error {
 			again, err := s.acquire(ctx, c, sh.target)
 			if err == nil {
