@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -18,6 +17,7 @@ import (
 	"github.com/sando-dev/sando/catalog"
 	mcpv1 "github.com/sando-dev/sando/gen/sando/mcp/v1"
 	"github.com/sando-dev/sando/gen/sando/mcp/v1/mcpv1connect"
+	"github.com/sando-dev/sando/kit/app"
 	"github.com/sando-dev/sando/kit/edge"
 	"github.com/sando-dev/sando/kit/gateway"
 	"github.com/sando-dev/sando/kit/rpcerr"
@@ -37,7 +37,8 @@ const integration = "torii"
 type Deps struct {
 	Log       *slog.Logger
 	Telemetry telemetry.Telemetry
-	Catalog   *catalog.Catalog
+	// Catalog is where the tools come from; nil means the one that is compiled in.
+	Catalog *catalog.Catalog
 	// Auth is auth's internal mount, Proxy and Unified are the services that do the work.
 	Auth, Proxy, Unified *connect.Client
 	// Now is the clock; nil means time.Now.
@@ -65,6 +66,11 @@ func New(_ context.Context, cfg Config, d Deps) (*Service, error) {
 	errorTable, err := access.ErrorTable()
 	if err != nil {
 		return nil, err
+	}
+	if d.Catalog == nil {
+		if d.Catalog, err = catalog.Default(); err != nil {
+			return nil, err
+		}
 	}
 	ring, err := sealed.ParseRing(cfg.SealingKeys)
 	if err != nil {
@@ -101,7 +107,7 @@ func New(_ context.Context, cfg Config, d Deps) (*Service, error) {
 		Seen:          s.seen,
 		Origins:       cfg.AllowedOrigins,
 		PageSize:      cfg.ToolsPageSize,
-		Version:       version(),
+		Version:       app.Version(),
 	})
 	if err != nil {
 		return nil, err
@@ -138,6 +144,9 @@ func (s *Service) PublicServer() *connect.Server { return s.public }
 // InternalServer has no procedures: nobody calls mcp from inside.
 func (s *Service) InternalServer() *connect.Server { return s.internal }
 
+// Callers are the services that may reach the internal mount over the network, which has health only.
+func Callers() []string { return []string{"auth"} }
+
 // Mount registers the service's surface: management over RPC and REST, and the MCP endpoint.
 func (s *Service) Mount(public, _ *edge.Mux) error {
 	public.RPC(s.public)
@@ -164,11 +173,3 @@ func (s *Service) Run(ctx context.Context) error {
 
 // Close frees what the service holds, which is nothing beyond Run.
 func (s *Service) Close() error { return nil }
-
-// version is what the build says of itself.
-func version() string {
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
-		return info.Main.Version
-	}
-	return "dev"
-}
