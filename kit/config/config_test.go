@@ -45,7 +45,6 @@ type settings struct {
 		ID       string        `yaml:"id"`
 		Material config.Secret `yaml:"material"`
 	} `yaml:"keys"`
-	internal int
 }
 
 func defaults() settings {

@@ -13,9 +13,9 @@ import (
 	"github.com/sando-dev/sando/kit/mtls"
 )
 
-// shake makes one connection and gives what each side thinks of it, and who
-// the server saw.
-func shake(t *testing.T, server, client *tls.Config) (serverErr, clientErr error, caller string) {
+// shake makes one connection and gives who the server saw, and what each side
+// thinks of it.
+func shake(t *testing.T, server, client *tls.Config) (caller string, serverErr, clientErr error) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -54,7 +54,7 @@ func shake(t *testing.T, server, client *tls.Config) (serverErr, clientErr error
 		return err
 	}()
 	r := <-done
-	return r.err, clientErr, r.caller
+	return r.caller, r.err, clientErr
 }
 
 func configs(t *testing.T, ca *kittest.CA, server, client string) (*tls.Config, *tls.Config) {
@@ -74,7 +74,7 @@ func TestHandshake(t *testing.T) {
 	ca := kittest.NewCA(t, "auth", "proxy")
 	server, client := configs(t, ca, "auth", "proxy")
 	for range 2 { // the second one may resume the first
-		serverErr, clientErr, caller := shake(t, server, client)
+		caller, serverErr, clientErr := shake(t, server, client)
 		if serverErr != nil || clientErr != nil || caller != "proxy" {
 			t.Errorf("server %v, client %v, caller %q", serverErr, clientErr, caller)
 		}
@@ -109,7 +109,7 @@ func TestHandshakeRefuses(t *testing.T) {
 		"TLS 1.2":             {server: server, client: old, serverSays: "unsupported versions"},
 	}
 	for name, tt := range tests {
-		serverErr, clientErr, _ := shake(t, tt.server, tt.client)
+		_, serverErr, clientErr := shake(t, tt.server, tt.client)
 		if tt.serverSays != "" && (serverErr == nil || !strings.Contains(serverErr.Error(), tt.serverSays)) {
 			t.Errorf("%s: server %v, want %q", name, serverErr, tt.serverSays)
 		}
@@ -170,13 +170,13 @@ func TestReload(t *testing.T) {
 		}
 	}(client.VerifyConnection)
 	client.ClientSessionCache = nil
-	if s, c, _ := shake(t, server, client); s != nil || c != nil {
+	if _, s, c := shake(t, server, client); s != nil || c != nil {
 		t.Fatal(s, c)
 	}
 	first := serial
 	ca.Issue(t, "auth", time.Now().Add(-time.Hour), time.Now().Add(time.Hour))
 	eventually(t, func() bool {
-		s, c, _ := shake(t, server, client)
+		_, s, c := shake(t, server, client)
 		return s == nil && c == nil && serial != first
 	})
 	// A broken file keeps the last good certificate in use.
@@ -184,7 +184,7 @@ func TestReload(t *testing.T) {
 		t.Fatal(err)
 	}
 	for end := time.Now().Add(1200 * time.Millisecond); time.Now().Before(end); {
-		if s, c, _ := shake(t, server, client); s != nil || c != nil {
+		if _, s, c := shake(t, server, client); s != nil || c != nil {
 			t.Fatalf("server %v, client %v", s, c)
 		}
 	}

@@ -34,8 +34,8 @@ func FromEnum(ed protoreflect.EnumDescriptor, ext protoreflect.ExtensionType, do
 }
 
 func fromValue(v protoreflect.EnumValueDescriptor, ext protoreflect.ExtensionType) (Entry, error) {
-	opts, ok := v.Options().(proto.Message)
-	if !ok || !proto.HasExtension(opts, ext) {
+	opts := v.Options()
+	if !proto.HasExtension(opts, ext) {
 		return Entry{}, fmt.Errorf("rpcerr: %s lacks the option %s", v.FullName(), ext.TypeDescriptor().FullName())
 	}
 	m := opts.ProtoReflect().Get(ext.TypeDescriptor()).Message()

@@ -212,7 +212,7 @@ func TestConnectIsIdempotent(t *testing.T) {
 		t.Error("an error in its final form was made anew")
 	}
 	late := table.Connect(table.Connect(errors.New("x"), ""), "req-2")
-	if got := fmt.Sprintf("%s", late.Details()[0].Value); !strings.Contains(got, "req-2") {
+	if got := string(late.Details()[0].Value); !strings.Contains(got, "req-2") {
 		t.Errorf("the id is not added to an error shaped without one: %q", got)
 	}
 }

@@ -7,14 +7,13 @@
 package sealed
 
 import (
+	"crypto/rand"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"regexp"
-
-	"crypto/rand"
 
 	"github.com/tink-crypto/tink-go/v2/aead/subtle"
 	"github.com/tink-crypto/tink-go/v2/tink"
@@ -127,8 +126,8 @@ func (r *Ring) Open(purpose, sealed string, aad []byte) ([]byte, error) {
 	if err != nil || len(b) < 2 || b[0] != version || len(b) < 2+int(b[1]) {
 		return nil, ErrInvalid
 	}
-	id, ct := string(b[2:2+int(b[1])]), b[2+int(b[1]):]
-	key, ok := r.keys[id]
+	id, ct := b[2:2+int(b[1])], b[2+int(b[1]):]
+	key, ok := r.keys[string(id)]
 	if !ok {
 		return nil, ErrUnknownKey
 	}

@@ -281,8 +281,16 @@ func TestUnmarshalResets(t *testing.T) {
 
 func TestTimestampsAgreeWithProtojson(t *testing.T) {
 	for _, at := range []*timestamppb.Timestamp{
-		{}, {Seconds: 1}, {Nanos: 1}, {Nanos: 1e3}, {Nanos: 1e6}, {Nanos: 999_999_999}, {Nanos: 120_000_000}, {Seconds: -1, Nanos: 5e8},
-		{Seconds: -62135596800}, {Seconds: 253402300799, Nanos: 999_999_999},
+		{},
+		{Seconds: 1},
+		{Nanos: 1},
+		{Nanos: 1e3},
+		{Nanos: 1e6},
+		{Nanos: 999_999_999},
+		{Nanos: 120_000_000},
+		{Seconds: -1, Nanos: 5e8},
+		{Seconds: -62135596800},
+		{Seconds: 253402300799, Nanos: 999_999_999},
 	} {
 		want, err := protojson.Marshal(at)
 		if err != nil {
