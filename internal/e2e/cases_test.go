@@ -29,6 +29,8 @@ type testCase struct {
 	Token  string            `yaml:"token"`
 	Header map[string]string `yaml:"header"`
 	Want   expectation       `yaml:"want"`
+	// Soon lets the answer become what is wanted within a second: what one replica did, the others hear of.
+	Soon bool `yaml:"soon"`
 	// Save keeps values of the answer for later cases: name to path.
 	Save map[string]string `yaml:"save"`
 }
@@ -83,6 +85,11 @@ type answer struct {
 // A failure is the public part of an error.
 type failure struct {
 	Code, Message, Fix string
+}
+
+// met says whether an answer has the code that is wanted.
+func (w expectation) met(got answer) bool {
+	return w.Code == "" && got.err == nil || got.err != nil && got.err.Code == w.Code
 }
 
 func (w expectation) check(t *testing.T, got answer) {

@@ -163,6 +163,12 @@ func newRouter(t *testing.T, public map[string]string) *router {
 		}
 	}
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// A service may answer before it has read a request to its end; without this the router would then drop the answer.
+		if r.ProtoMajor == 1 {
+			if err := http.NewResponseController(w).EnableFullDuplex(); err != nil {
+				panic(err)
+			}
+		}
 		to[serviceOf(r.URL.Path)].ServeHTTP(w, r)
 	}))
 	server.Config.Protocols = new(http.Protocols)
