@@ -47,7 +47,15 @@ func (l *line) punish(now moment, h http.Header, seen headers) {
 	if !l.penalty.on() {
 		l.supply.slow(now)
 	}
-	l.penalty.extend(now + max(wait, time.Millisecond))
+	wait = max(wait, time.Millisecond)
+	l.supply.punished(now, wait)
+	l.penalise(now, wait)
+}
+
+// penalise stops the line for a time. The caller holds the lock and has
+// recalled the quota.
+func (l *line) penalise(now moment, wait time.Duration) {
+	l.penalty.extend(now + wait)
 	l.guarded.Store(true)
 	l.shed(now)
 	if l.queue.length > 0 {
@@ -74,9 +82,7 @@ func (l *line) heed(now moment, seen headers) {
 		return
 	}
 	if seen.remaining == 0 && seen.reset > 0 {
-		l.penalty.extend(now + seen.reset)
-		l.guarded.Store(true)
-		l.shed(now)
+		l.penalise(now, seen.reset)
 		return
 	}
 	if left, _ := l.supply.state(now, limit); seen.remaining < left {

@@ -10,15 +10,15 @@ import (
 // A supply is where the calls of a line come from. The line's lock guards it.
 type supply interface {
 	// take gives up to want calls to be made now. With fewer than wanted, next
-	// is when to ask again; 0 when the supply will wake the line itself.
+	// is when to ask again; 0 when the supply wakes the line itself.
 	take(now moment, limit, want int) (got int, next moment)
-	// spare gives calls beyond those asked for, to be used within the bucket
-	// given and without a lock.
-	spare(now moment, limit int) (bucket int64, n int)
+	// spare gives calls beyond those asked for, good until the moment given
+	// and used without a lock. The last ones must have been undone.
+	spare(now moment, limit int) (until moment, n int)
 	// undo takes back what was not used of spare.
-	undo(now moment, bucket int64, n int)
-	// bucket is the present one.
-	bucketAt(now moment) int64
+	undo(now moment, n int)
+	// tend is called when the line's timer goes off.
+	tend(now moment, limit int)
 	// expect estimates how long the k-th further call waits.
 	expect(now moment, limit, k int) time.Duration
 	// state is how many calls are left, and how long until there are more.
@@ -27,8 +27,12 @@ type supply interface {
 	foreign(now moment, n int, forgotten time.Duration)
 	// slow makes the supply careful after a 429.
 	slow(now moment)
+	// punished tells of a penalty, for others who share the supply.
+	punished(now moment, wait time.Duration)
 	// idle tells that nothing would be lost with the supply.
 	idle(now moment) bool
+	// drop ends the supply.
+	drop()
 }
 
 // A line is one key: its supply, those who wait, and what the provider has
@@ -51,16 +55,12 @@ type line struct {
 	penalty penalty
 }
 
-func newLine(clock func() moment, maxQueue int, s supply) *line {
-	return &line{clock: clock, maxQueue: maxQueue, supply: s}
-}
-
 // fast takes a call without the lock, if there is one.
 func (l *line) fast(perMinute int) bool {
 	if l.limit.Load() != int64(perMinute) {
 		return false
 	}
-	return l.quota.take(l.supply.bucketAt(l.clock()))
+	return l.quota.take(l.clock())
 }
 
 // acquire takes a call or joins the queue. ok is false when the line is dead:
@@ -123,15 +123,15 @@ func (l *line) stock(now moment) {
 	if l.guarded.Load() || l.bound() == 0 {
 		return
 	}
-	if bucket, n := l.supply.spare(now, l.bound()); n > 0 {
-		l.quota.put(bucket, n)
+	if until, n := l.supply.spare(now, l.bound()); n > 0 {
+		l.quota.put(until, min(n, quotaMost))
 	}
 }
 
 // recall takes back what is left in the quota.
 func (l *line) recall(now moment) {
-	if bucket, n := l.quota.recall(); n > 0 {
-		l.supply.undo(now, bucket, n)
+	if n := l.quota.recall(); n > 0 {
+		l.supply.undo(now, n)
 	}
 }
 
@@ -230,6 +230,15 @@ func (l *line) wake(now, at moment) {
 	l.timer.Reset(after)
 }
 
+// look has the queue looked at now.
+func (l *line) look() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.dead {
+		l.dispatch(l.clock())
+	}
+}
+
 func (l *line) woken() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -237,7 +246,15 @@ func (l *line) woken() {
 		return
 	}
 	l.wakeAt = 0
-	l.dispatch(l.clock())
+	now := l.clock()
+	l.recall(now)
+	if limit := l.bound(); limit > 0 {
+		l.supply.tend(now, limit)
+	}
+	l.dispatch(now)
+	if l.queue.length == 0 {
+		l.stock(now)
+	}
 }
 
 // state reports for State.
@@ -283,6 +300,7 @@ func (l *line) close() {
 func (l *line) kill() {
 	l.dead = true
 	l.quota.recall()
+	l.supply.drop()
 	if l.timer != nil {
 		l.timer.Stop()
 	}

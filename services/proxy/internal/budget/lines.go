@@ -17,7 +17,7 @@ type lines struct {
 	start  time.Time
 	seed   maphash.Seed
 	shards [shards]shard
-	supply func(k Key) supply
+	supply func(k Key, l *line) supply
 	end    func() // what else Close ends
 
 	closing sync.Once
@@ -35,7 +35,7 @@ type shard struct {
 func NewMemory(o Options) Budget {
 	o = o.complete()
 	b := newLines(o)
-	b.supply = func(Key) supply { return newLocal(o.Window) }
+	b.supply = func(Key, *line) supply { return newLocal(o.Window) }
 	b.run()
 	return b
 }
@@ -89,7 +89,8 @@ func (b *lines) add(s *shard, k Key) *line {
 	}
 	l := s.lines[k]
 	if l == nil {
-		l = newLine(b.clock, b.opts.MaxQueue, b.supply(k))
+		l = &line{clock: b.clock, maxQueue: b.opts.MaxQueue}
+		l.supply = b.supply(k, l)
 		s.lines[k] = l
 	}
 	return l

@@ -3,7 +3,10 @@ package budget
 import "time"
 
 // local is the supply of a process that shares with nobody.
-type local struct{ window }
+type local struct {
+	window
+	spareIn int64 // the bucket in which the last spare calls count
+}
 
 // spareShare is the part of what may go at once that is handed out ahead, and
 // spareMost the number of calls.
@@ -12,22 +15,30 @@ const (
 	spareMost  = 4096
 )
 
-func newLocal(minute time.Duration) *local { return &local{*newWindow(minute)} }
+func newLocal(minute time.Duration) *local { return &local{window: *newWindow(minute)} }
 
-func (l *local) spare(now moment, limit int) (bucket int64, n int) {
+func (l *local) spare(now moment, limit int) (until moment, n int) {
 	l.advance(now)
 	if n = min(l.atOnce(now, limit)/spareShare, spareMost); n <= 0 {
 		return 0, 0
 	}
 	l.charge(n)
-	return l.current, n
+	l.spareIn = l.current
+	return moment(l.current+1) * l.bucket, n
 }
 
-func (l *local) undo(_ moment, bucket int64, n int) { l.window.undo(bucket, n) }
-
-func (l *local) bucketAt(now moment) int64 { return l.index(now) }
+func (l *local) undo(now moment, n int) {
+	l.advance(now)
+	l.window.undo(l.spareIn, n)
+}
 
 func (l *local) idle(now moment) bool {
 	l.advance(now)
 	return l.used == 0
 }
+
+func (l *local) tend(moment, int) {}
+
+func (l *local) punished(moment, time.Duration) {}
+
+func (l *local) drop() {}

@@ -1,18 +1,24 @@
 package budget
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+	"time"
+)
 
-// A quota is calls already taken out of a window, for whoever comes first
-// within the same bucket: the path without a lock.
-type quota struct{ word atomic.Uint64 } // bucket index << 24 | calls
+// A quota is calls already taken out of a limit, for whoever comes first
+// until a moment not far away: the path without a lock.
+type quota struct{ word atomic.Uint64 } // end in milliseconds << 24 | calls
 
-const quotaBits = 24
+const (
+	quotaBits = 24
+	quotaMost = 1<<quotaBits - 1
+)
 
-// take uses one call that is good in the bucket given.
-func (q *quota) take(bucket int64) bool {
+// take uses one call.
+func (q *quota) take(now moment) bool {
 	for {
 		word := q.word.Load()
-		if word&(1<<quotaBits-1) == 0 || int64(word>>quotaBits) != bucket {
+		if word&quotaMost == 0 || uint64(now/time.Millisecond) >= word>>quotaBits {
 			return false
 		}
 		if q.word.CompareAndSwap(word, word-1) {
@@ -21,14 +27,11 @@ func (q *quota) take(bucket int64) bool {
 	}
 }
 
-// put makes n calls available. The quota must be empty: only the holder of the
-// line's lock puts, and recalls before.
-func (q *quota) put(bucket int64, n int) {
-	q.word.Store(uint64(bucket)<<quotaBits | uint64(min(n, 1<<quotaBits-1)))
+// put makes n calls available until the moment given. The quota must be empty:
+// only the holder of the line's lock puts, and recalls before.
+func (q *quota) put(until moment, n int) {
+	q.word.Store(uint64(until/time.Millisecond)<<quotaBits | uint64(n))
 }
 
-// recall takes back what nobody used, and tells of which bucket it is.
-func (q *quota) recall() (bucket int64, n int) {
-	word := q.word.Swap(0)
-	return int64(word >> quotaBits), int(word & (1<<quotaBits - 1))
-}
+// recall takes back what nobody used.
+func (q *quota) recall() int { return int(q.word.Swap(0) & quotaMost) }

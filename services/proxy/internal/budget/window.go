@@ -1,6 +1,9 @@
 package budget
 
-import "time"
+import (
+	"iter"
+	"time"
+)
 
 // A moment is the time since a budget was made, on the monotonic clock.
 type moment = time.Duration
@@ -203,6 +206,17 @@ func (w *window) foreign(now moment, n int, forgotten time.Duration) {
 	w.counts[index%span] += uint32(n)
 	w.used += n
 	w.gapAt = -1
+}
+
+// all yields the buckets that count and their calls.
+func (w *window) all() iter.Seq2[int64, int] {
+	return func(yield func(int64, int) bool) {
+		for i := max(0, w.current-span+1); i <= w.current; i++ {
+			if n := int(w.counts[i%span]); n > 0 && !yield(i, n) {
+				return
+			}
+		}
+	}
 }
 
 // slow makes the window careful after the provider has said that it let too

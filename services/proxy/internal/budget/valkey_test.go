@@ -1,0 +1,161 @@
+package budget_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/sando-dev/sando/services/proxy/internal/budget"
+)
+
+// tempo is the minute of the tests that run in real time.
+const tempo = 4 * time.Second
+
+// heard counts what a budget says about its server.
+type heard struct {
+	slog.Handler
+	sharing, lost atomic.Int64
+}
+
+func (h *heard) Enabled(context.Context, slog.Level) bool { return true }
+
+func (h *heard) Handle(_ context.Context, r slog.Record) error {
+	switch r.Message {
+	case "rate budget: sharing":
+		h.sharing.Add(1)
+	default:
+		h.lost.Add(1)
+	}
+	return nil
+}
+
+// until waits for a number that another goroutine counts up.
+func until(t *testing.T, what string, n *atomic.Int64, want int64) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 3*tempo)
+	defer cancel()
+	look := time.NewTicker(5 * time.Millisecond)
+	defer look.Stop()
+	for n.Load() < want {
+		select {
+		case <-look.C:
+		case <-ctx.Done():
+			t.Fatalf("waited in vain: %s", what)
+		}
+	}
+}
+
+// replicas makes n budgets on one server, that share.
+func replicas(t *testing.T, v *valkey, n int) ([]budget.Budget, []*heard) {
+	t.Helper()
+	var all []budget.Budget
+	var logs []*heard
+	for range n {
+		h := &heard{Handler: slog.DiscardHandler}
+		b := budget.NewValkey(budget.Options{Window: tempo, Replicas: n, Log: slog.New(h)}, v.client)
+		t.Cleanup(func() {
+			if err := b.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+		all, logs = append(all, b), append(logs, h)
+	}
+	for _, h := range logs {
+		until(t, "sharing", &h.sharing, 1)
+	}
+	return all, logs
+}
+
+// want calls as fast as it may until ctx ends.
+func want(ctx context.Context, b budget.Budget, limit int, c budget.Caller, m *meter, got *atomic.Int64) {
+	for ctx.Err() == nil {
+		permit, err := b.Acquire(ctx, key, limit, c, tempo/4)
+		var no *budget.Exhausted
+		switch {
+		case errors.As(err, &no):
+			select {
+			case <-time.After(min(no.RetryAfter, tempo/10)):
+			case <-ctx.Done():
+			}
+		case err == nil:
+			m.call()
+			permit.Learn(200, nil)
+			got.Add(1)
+		}
+	}
+}
+
+func TestReplicasShare(t *testing.T) {
+	t.Parallel()
+	const limit = 400
+	v := startValkey(t)
+	all, _ := replicas(t, v, 2)
+	m := newMeter(tempo, limit)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*tempo)
+	defer cancel()
+	var wg sync.WaitGroup
+	var got [2]atomic.Int64
+	for i, b := range all {
+		for range 8 {
+			wg.Go(func() { want(ctx, b, limit, budget.Caller{Account: "a"}, m, &got[i]) })
+		}
+	}
+	wg.Wait()
+	m.check(t)
+	t.Logf("%d calls of %d; %d and %d", m.total, 3*limit, got[0].Load(), got[1].Load())
+	if m.total < 3*limit*95/100 {
+		t.Errorf("%d calls passed in three windows; want nearly %d", m.total, 3*limit)
+	}
+	for i := range got {
+		if n := got[i].Load(); n < int64(m.total)*35/100 {
+			t.Errorf("replica %d got %d of %d calls", i, n, m.total)
+		}
+	}
+}
+
+func TestServerKilled(t *testing.T) {
+	t.Parallel()
+	const limit = 400
+	v := startValkey(t)
+	all, logs := replicas(t, v, 2)
+	m := newMeter(tempo, limit)
+	ctx, cancel := context.WithTimeout(t.Context(), 6*tempo)
+	defer cancel()
+	var wg sync.WaitGroup
+	var got [2]atomic.Int64
+	for i, b := range all {
+		for range 8 {
+			wg.Go(func() { want(ctx, b, limit, budget.Caller{Account: "a"}, m, &got[i]) })
+		}
+	}
+	pause := func(d time.Duration) {
+		timer := time.NewTimer(d)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+		}
+	}
+	pause(tempo + tempo/2)
+	v.kill(t)
+	until(t, "the loss", &logs[0].lost, 1)
+	until(t, "the loss", &logs[1].lost, 1)
+	before := got[0].Load() + got[1].Load()
+	pause(2 * tempo)
+	if n := got[0].Load() + got[1].Load() - before; n < limit/2 {
+		t.Errorf("%d calls passed in two windows without a server", n)
+	}
+	v.start(t)
+	until(t, "sharing again", &logs[0].sharing, 2)
+	until(t, "sharing again", &logs[1].sharing, 2)
+	wg.Wait()
+	m.check(t)
+	t.Logf("%d calls of %d; %d and %d", m.total, 6*limit, got[0].Load(), got[1].Load())
+	if m.total < 6*limit*3/4 {
+		t.Errorf("%d calls passed in six windows; want most of %d", m.total, 6*limit)
+	}
+}
