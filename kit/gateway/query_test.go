@@ -139,3 +139,26 @@ func TestUnpackIsNotFooled(t *testing.T) {
 		}
 	}
 }
+
+// FuzzQuery: a query is either read to its last key or refused by name.
+func FuzzQuery(f *testing.F) {
+	for _, q := range []string{"limit=5&tags=a", "created_at[gt]=2026-01-31", "filter.inner.name=x", "a[b]c=1", "user=u&team=t", "wait=1h&data=AA"} {
+		f.Add(q)
+	}
+	fd := schema.Parse(f, source)
+	f.Fuzz(func(t *testing.T, query string) {
+		values, err := url.ParseQuery(query)
+		if err != nil {
+			return
+		}
+		err = parser{}.Parse(schema.Message(t, fd, "Request"), values, idAndBody())
+		switch p := (packed{}); {
+		case err == nil && len(values) > 0:
+			t.Errorf("%q: %v is left", query, values)
+		case err != nil && !errors.As(err, &p):
+			t.Errorf("%q: %v", query, err)
+		case err != nil && len(p.err.Violations) != 1:
+			t.Errorf("%q: %+v", query, p.err)
+		}
+	})
+}
