@@ -48,6 +48,7 @@ type cell struct {
 	integer int64 // or seconds since 1970
 	nanos   int32
 	boolean bool
+	fixed   bool // a constant, which enum tables do not touch
 	isNull  bool // of a constant: the field is left out
 }
 

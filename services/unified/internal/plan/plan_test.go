@@ -83,6 +83,7 @@ func TestAppend(t *testing.T) {
 		{"enum", []string{`{"name":"status","path":["/s"],"enum":{"on":"active"}}`}, `{"id":1,"s":"on"}`, `{"id":"1","status":"active"}`, 0},
 		{"outside the enum", []string{`{"name":"status","path":["/s"],"enum":{"on":"active"}}`}, `{"id":1,"s":"new"}`, `{"id":"1","status":"new"}`, 1},
 		{"case", []string{`{"name":"status","path":["/s"],"cases":[{"path":"/d","equals":"true","constant":"\"deleted\""}]}`}, `{"id":1,"s":"on","d":true}`, `{"id":"1","status":"deleted"}`, 0},
+		{"a case is not looked up in the enum", []string{`{"name":"status","path":["/s"],"enum":{"on":"active"},"cases":[{"path":"/d","equals":"true","constant":"\"on\""}]}`}, `{"id":1,"s":"on","d":true}`, `{"id":"1","status":"on"}`, 0},
 		{"case of null", []string{`{"name":"status","path":["/s"],"cases":[{"path":"/d","equals":"null","constant":"\"none\""}]}`}, `{"id":1,"s":"on"}`, `{"id":"1","status":"none"}`, 0},
 		{"lower", []string{`{"name":"status","path":["/s"],"convert":"lower"}`}, `{"id":1,"s":"In Review"}`, `{"id":"1","status":"in review"}`, 0},
 		{"bool and not", []string{`{"name":"is_external","path":["/e"]}`, `{"name":"is_email_verified","path":["/e"],"convert":"not"}`}, `{"id":1,"e":true}`, `{"id":"1","isExternal":true,"isEmailVerified":false}`, 0},

@@ -182,7 +182,7 @@ func (c *compiler) constant(f Field, r *rule, part, text string) *cell {
 		c.fault(f, part, "the constant is %s, but the field takes %s", records.KindOf(raw), r.convert)
 		return nil
 	}
-	v.isNull = outcome == absent
+	v.fixed, v.isNull = true, outcome == absent
 	return &v
 }
 

@@ -211,7 +211,7 @@ func (r *Runner) value(u *rule, f *frame) (c cell, filled, ok bool, err error) {
 	if !ok && u.required {
 		return c, false, false, u.fail(firstOf(u, f), "the field is required, but there is no value for it")
 	}
-	if ok && u.enum != nil && filled {
+	if ok && u.enum != nil && !c.fixed {
 		if to, known := u.enum[string(c.text)]; known {
 			c.text = to
 		} else {
