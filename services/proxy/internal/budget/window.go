@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// A moment is the time since a budget was made, on the monotonic clock.
+// A moment is a time on a budget's monotonic clock.
 type moment = time.Duration
 
 const (
