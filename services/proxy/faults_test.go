@@ -153,7 +153,7 @@ func (b *bench) rpcCode(err error) rpcerr.Code {
 }
 
 // impatient makes the proxy give up and repeat itself quickly.
-func impatient(cfg *Config) {
+func impatient(cfg *Config, _ *Deps) {
 	cfg.Upstream.HeaderTimeout = 300 * time.Millisecond
 	cfg.Upstream.Retry.Base, cfg.Upstream.Retry.Attempts = time.Millisecond, 2
 	cfg.Upstream.Breaker.Failures = 0
@@ -309,7 +309,7 @@ func TestUnreachable(t *testing.T) {
 		"TLS":     {"https://" + plainListener(t) + "/v1.0", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := newBench(t, emulator.Options{}, impatient, func(cfg *Config) {
+			b := newBench(t, emulator.Options{}, impatient, func(cfg *Config, _ *Deps) {
 				cfg.BaseURLs, cfg.Upstream.Dial = map[string]string{"torii": tt.base}, tt.dial
 			})
 			for _, way := range transports() {

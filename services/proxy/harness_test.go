@@ -52,10 +52,11 @@ type bench struct {
 	service  *Service
 	log      *kittest.Log
 	url      string
+	handler  http.Handler
 }
 
 // newBench starts one. Change may set options before anything is built.
-func newBench(t testing.TB, options emulator.Options, change ...func(*Config)) *bench {
+func newBench(t testing.TB, options emulator.Options, change ...func(*Config, *Deps)) *bench {
 	t.Helper()
 	b := &bench{t: t, auth: newFakeAuth(t), emulator: emulator.New(options), log: kittest.Logger(t)}
 	torii := httptest.NewServer(b.emulator)
@@ -65,11 +66,12 @@ func newBench(t testing.TB, options emulator.Options, change ...func(*Config)) *
 	cfg.BaseURLs = map[string]string{"torii": torii.URL + emulator.BasePath}
 	cfg.SealingKeys = []sealed.Key{sealed.Generate()}
 	cfg.Store.URL = config.Secret("sqlite:" + t.TempDir() + "/proxy.db")
+	deps := Deps{Log: b.log.Logger, Telemetry: telemetry.Off(), Auth: b.auth.client(t)}
 	for _, f := range change {
-		f(&cfg)
+		f(&cfg, &deps)
 	}
 	var err error
-	b.service, err = New(t.Context(), cfg, Deps{Log: b.log.Logger, Telemetry: telemetry.Off(), Auth: b.auth.client(t)})
+	b.service, err = New(t.Context(), cfg, deps)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,7 +105,8 @@ func (b *bench) run() {
 	if err := b.service.Mount(mux, nil); err != nil {
 		b.t.Fatal(err)
 	}
-	front := httptest.NewUnstartedServer(mux.Handler())
+	b.handler = mux.Handler()
+	front := httptest.NewUnstartedServer(b.handler)
 	front.Config.Protocols = new(http.Protocols)
 	front.Config.Protocols.SetHTTP1(true)
 	front.Config.Protocols.SetUnencryptedHTTP2(true)

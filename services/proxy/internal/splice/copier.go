@@ -390,7 +390,7 @@ func (c *copier) stash(b []byte) {
 
 // write hands bytes out.
 func (c *copier) write(b []byte) error {
-	if !c.window.Lines {
+	if !c.window.Lines || bytes.IndexByte(b, '\n') < 0 && bytes.IndexByte(b, '\r') < 0 {
 		return c.put(b)
 	}
 	from := 0

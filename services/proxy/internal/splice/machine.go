@@ -119,6 +119,10 @@ func (m *machine) scan(b []byte, i int) (int, event) {
 				return i, valueStart
 			}
 		case wantName, wantName1:
+			if m.depth > m.watch && b[i] == '"' {
+				i = m.members(b, i)
+				continue
+			}
 			c := b[i]
 			i++
 			switch {

@@ -1,0 +1,66 @@
+package proxy
+
+import (
+	"fmt"
+	"log/slog"
+	"math"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/sando-dev/sando/catalog"
+	"github.com/sando-dev/sando/emulator"
+)
+
+// discard is an answer that nobody reads.
+type discard struct {
+	header http.Header
+	status int
+	n      int64
+}
+
+func (d *discard) Header() http.Header { return d.header }
+func (d *discard) WriteHeader(s int)   { d.status = s }
+
+func (d *discard) Write(b []byte) (int, error) {
+	d.n += int64(len(b))
+	return len(b), nil
+}
+
+func (d *discard) WriteString(s string) (int, error) {
+	d.n += int64(len(s))
+	return len(s), nil
+}
+
+// BenchmarkPage is a page over REST without the listener's side: the chain, the
+// grant, the lease, the budget, the call of the provider, the splice.
+func BenchmarkPage(b *testing.B) {
+	for _, rows := range []int{1, 100, 1000} {
+		b.Run(fmt.Sprint(rows), func(b *testing.B) {
+			h := newBench(b, emulator.Options{Users: 1000, NoRateLimits: true, Bench: true}, boundless(b))
+			r := httptest.NewRequestWithContext(b.Context(), http.MethodGet, fmt.Sprintf("/proxy/users?limit=%d", rows), nil)
+			r.Header.Set("Authorization", "Bearer "+tokenAccount)
+			b.ReportAllocs()
+			for b.Loop() {
+				w := &discard{header: http.Header{}}
+				h.handler.ServeHTTP(w, r)
+				if w.status != 0 && w.status != 200 {
+					b.Fatal(w.status)
+				}
+			}
+		})
+	}
+}
+
+// boundless lifts the rate limits, which a benchmark would only wait for.
+func boundless(b *testing.B) func(*Config, *Deps) {
+	b.Helper()
+	data, err := catalog.Default()
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, op := range data.Operations("torii") {
+		op.RateLimitPerMinute = math.MaxInt32
+	}
+	return func(_ *Config, d *Deps) { d.Catalog, d.Log = data, slog.New(slog.DiscardHandler) }
+}
