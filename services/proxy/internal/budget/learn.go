@@ -159,9 +159,9 @@ func number(v string) int {
 // milliseconds since 1970.
 func untilReset(n int64, now time.Time) time.Duration {
 	switch {
-	case n > 1e12:
+	case n > 1e11:
 		return max(0, time.UnixMilli(n).Sub(now))
-	case n > 1e9:
+	case n > 1e8:
 		return max(0, time.Unix(n, 0).Sub(now))
 	}
 	return time.Duration(n) * time.Second
