@@ -83,6 +83,7 @@ type keys struct {
 	signer  *grant.Signer
 	hasher  *token.Hasher
 	cursors *sealed.Ring
+	chain   *audit.Signer
 }
 
 func loadKeys(c KeysConfig) (k keys, err error) {
@@ -94,6 +95,9 @@ func loadKeys(c KeysConfig) (k keys, err error) {
 		return k, err
 	}
 	if k.signer, err = grant.NewSigner(ring.Signing); err != nil {
+		return k, err
+	}
+	if k.chain, err = audit.NewSigner(ring.Signing); err != nil {
 		return k, err
 	}
 	if k.hasher, err = token.NewHasher(ring.Pepper); err != nil {
@@ -249,7 +253,8 @@ func (s *Service) Run(ctx context.Context) error {
 	g.Go(func() error {
 		return s.minter.Run(ctx, s.store, func(err error) { s.log.WarnContext(ctx, "times of last use not written", "error", err) })
 	})
-	g.Go(func() error { return s.clear(ctx) })
+	g.Go(func() error { return s.every(ctx, clearEvery, s.clear) })
+	g.Go(func() error { return s.every(ctx, checkpointEvery, s.keepLogs) })
 	return g.Wait()
 }
 

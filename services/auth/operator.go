@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/google/uuid"
@@ -132,4 +133,70 @@ func (o *Operator) record(ctx context.Context, w store.Writer, environmentID, ac
 	e := audit.Act(ctx, "admin", action)
 	e.EnvironmentId, e.ActorKind = environmentID, "operator"
 	return audit.Record(ctx, w, o.now(), e)
+}
+
+// ExportLog writes the log of an environment to out, in the form that VerifyLog reads.
+func (o *Operator) ExportLog(ctx context.Context, environmentID string, out io.Writer) error {
+	return audit.Export(ctx, o.store, o.keys.chain, environmentID, o.now(), out)
+}
+
+// LogReport is what a good export holds.
+type LogReport = audit.Report
+
+// VerifyLog checks an export of a log offline. trusted is a JSON Web Key Set kept apart from the export (see Operator.PublicKeys); nil takes the
+// keys that came with the file, which then only shows that the file is whole.
+func VerifyLog(in io.Reader, trusted []byte) (LogReport, error) { return audit.Verify(in, trusted) }
+
+// PublicKeys are the public halves of the signing keys, as a JSON Web Key Set to be kept with whoever verifies logs.
+func (o *Operator) PublicKeys() []byte { return o.keys.signer.JWKS() }
+
+// rotateStep is how many data keys are read at once.
+const rotateStep = 100
+
+// RotateKeys wraps every data key with the first key-encryption key of the ring, while servers run that have the old and the new key. progress
+// is called after every step with how many are done of how many. Interrupted, it goes on where it stopped when it is called again. When it
+// returns nil, nothing depends on the other keys any more.
+func (o *Operator) RotateKeys(ctx context.Context, progress func(done, total int)) error {
+	ring := o.keys.ring
+	total, err := o.store.CountDataKeys(ctx, ring.Primary())
+	if err != nil {
+		return fmt.Errorf("auth: %w", err)
+	}
+	done, after := 0, ""
+	var failed []error
+	for {
+		page, err := o.store.DataKeys(ctx, ring.Primary(), after, rotateStep)
+		if err != nil {
+			return fmt.Errorf("auth: %w", err)
+		}
+		for _, old := range page {
+			if err := o.rewrap(ctx, old); err != nil {
+				failed = append(failed, err)
+				continue
+			}
+			done++
+		}
+		progress(done, max(total, done))
+		if len(page) < rotateStep {
+			break
+		}
+		after = page[len(page)-1].AccountID
+	}
+	left, err := o.store.CountDataKeys(ctx, ring.Primary())
+	if err == nil && left > 0 && len(failed) == 0 {
+		err = fmt.Errorf("auth: %d data keys are still wrapped by another key: a server that lacks the new key linked accounts meanwhile; run it again", left)
+	}
+	return errors.Join(append(failed, err)...)
+}
+
+// rewrap wraps one data key anew. One that was replaced or destroyed meanwhile is none of our business.
+func (o *Operator) rewrap(ctx context.Context, old store.DataKey) error {
+	fresh, err := o.keys.ring.Rewrap(old)
+	if err != nil {
+		return err
+	}
+	return o.store.Update(ctx, func(w store.Writer) error {
+		_, err := w.RewrapDataKey(ctx, old, fresh)
+		return err
+	})
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/sando-dev/sando/services/auth/internal/envelope"
 	"github.com/sando-dev/sando/services/auth/internal/store"
@@ -55,32 +54,4 @@ func checkKeys(ctx context.Context, s store.Reader, ring *envelope.Ring) error {
 		}
 	}
 	return nil
-}
-
-const (
-	// clearEvery is how often expired rows are removed.
-	clearEvery = 10 * time.Minute
-	// keepEnded is how long an expired row stays, so that a late caller is told apart from a wrong one in the log.
-	keepEnded = time.Hour
-)
-
-// clear removes what has expired, until ctx ends.
-func (s *Service) clear(ctx context.Context) error {
-	tick := time.NewTicker(clearEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
-		err := s.store.Update(ctx, func(w store.Writer) error {
-			before := s.now().Add(-keepEnded)
-			_, err := w.DeleteExpired(ctx, before)
-			return errors.Join(err, w.PruneEvents(ctx, before))
-		})
-		if err != nil && ctx.Err() == nil {
-			s.log.WarnContext(ctx, "expired rows not removed", "error", err)
-		}
-	}
 }

@@ -177,6 +177,14 @@ type ChainHead struct {
 	PrunedHash     []byte
 }
 
+// Checkpoint is a signed statement about where a chain stood.
+type Checkpoint struct {
+	EnvironmentID string
+	Sequence      int64
+	Signed        string // a compact JWS
+	CreatedAt     time.Time
+}
+
 // Event tells replicas what to forget.
 type Event struct {
 	Sequence    int64

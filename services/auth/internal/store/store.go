@@ -56,8 +56,10 @@ type Reader interface {
 	AccountByID(ctx context.Context, id string) (Account, error)
 	// Credential returns the sealed credential of an account.
 	Credential(ctx context.Context, accountID string) (Credential, error)
-	// DataKeys lists the wrapped data keys that were not wrapped by the key-encryption key, oldest first.
-	DataKeys(ctx context.Context, notWrappedBy string, limit int) ([]DataKey, error)
+	// DataKeys lists the data keys that are not wrapped by the key-encryption key, in the order of their accounts, after one account.
+	DataKeys(ctx context.Context, notWrappedBy, afterAccount string, limit int) ([]DataKey, error)
+	// CountDataKeys counts the data keys that are not wrapped by the key-encryption key.
+	CountDataKeys(ctx context.Context, notWrappedBy string) (int, error)
 	// WrappingKeys lists the ids of the key-encryption keys that stored data keys are wrapped by.
 	WrappingKeys(ctx context.Context) ([]string, error)
 	// DueForRefresh lists the accounts whose credential should be refreshed by now.
@@ -72,6 +74,10 @@ type Reader interface {
 	// LogHas tells which of the ids the environment's log holds already.
 	LogHas(ctx context.Context, environmentID string, ids []string) (map[string]bool, error)
 	ChainHead(ctx context.Context, environmentID string) (ChainHead, error)
+	// LogEndBefore is the last sequence of which it and all before it are older than the given time; 0 when there is none.
+	LogEndBefore(ctx context.Context, environmentID string, before time.Time) (int64, error)
+	// Checkpoints lists the checkpoints of a chain from the given sequence on, in order.
+	Checkpoints(ctx context.Context, environmentID string, fromSequence int64) ([]Checkpoint, error)
 
 	// Events lists what happened after the given sequence, in order.
 	Events(ctx context.Context, after int64, limit int) ([]Event, error)
@@ -123,7 +129,10 @@ type Writer interface {
 
 	// AppendLog stores entries and moves the head of the chain. The caller has read the head in this transaction.
 	AppendLog(ctx context.Context, head ChainHead, entries []LogEntry) error
-	// PruneLog removes the entries up to a sequence and keeps the hash of the last one removed, so that the rest still verifies.
+	// PutCheckpoint stores a checkpoint in place of one about the same sequence.
+	PutCheckpoint(ctx context.Context, c Checkpoint) error
+	// PruneLog removes the entries up to a sequence, and the checkpoints before it, and keeps the hash of the last entry removed, so that the
+	// rest still verifies.
 	PruneLog(ctx context.Context, environmentID string, upTo int64) error
 
 	// Publish adds an event and gives it the next sequence.

@@ -47,8 +47,15 @@ func (r reader) Credential(ctx context.Context, accountID string) (store.Credent
 	return c, nil
 }
 
-func (r reader) DataKeys(ctx context.Context, notWrappedBy string, limit int) ([]store.DataKey, error) {
-	return collect(ctx, r, "data keys", scanDataKey, selectDataKey+" WHERE wrapped_by <> $1 ORDER BY account_id LIMIT $2", notWrappedBy, limit)
+func (r reader) DataKeys(ctx context.Context, notWrappedBy, afterAccount string, limit int) ([]store.DataKey, error) {
+	return collect(ctx, r, "data keys", scanDataKey, selectDataKey+" WHERE wrapped_by <> $1 AND account_id > $2 ORDER BY account_id LIMIT $3",
+		notWrappedBy, afterAccount, limit)
+}
+
+func (r reader) CountDataKeys(ctx context.Context, notWrappedBy string) (int, error) {
+	var n int
+	err := r.q.QueryRowContext(ctx, "SELECT COUNT(*) FROM data_keys WHERE wrapped_by <> $1", notWrappedBy).Scan(&n)
+	return n, found("data keys", err)
 }
 
 func (r reader) WrappingKeys(ctx context.Context) ([]string, error) {

@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/sando-dev/sando/services/auth/internal/store"
 )
@@ -95,6 +96,39 @@ func (w writer) PruneLog(ctx context.Context, environmentID string, upTo int64) 
 	if err != nil {
 		return err
 	}
+	if _, err = w.count(ctx, "prune log", `DELETE FROM checkpoints WHERE environment_id = $1 AND sequence < $2`, environmentID, upTo); err != nil {
+		return err
+	}
 	_, err = w.count(ctx, "prune log", `DELETE FROM log_entries WHERE environment_id = $1 AND sequence <= $2`, environmentID, upTo)
 	return err
+}
+
+func (r reader) LogEndBefore(ctx context.Context, environmentID string, before time.Time) (int64, error) {
+	var end int64
+	err := r.q.QueryRowContext(ctx, `SELECT COALESCE(
+		(SELECT MIN(sequence) - 1 FROM log_entries WHERE environment_id = $1 AND created_at >= $2),
+		(SELECT MAX(sequence) FROM log_entries WHERE environment_id = $1), 0)`, environmentID, micros(before)).Scan(&end)
+	if err != nil {
+		return 0, fmt.Errorf("store: log: %w", err)
+	}
+	return end, nil
+}
+
+func scanCheckpoint(row scanner) (store.Checkpoint, error) {
+	var c store.Checkpoint
+	return c, found("checkpoint", row.Scan(&c.EnvironmentID, &c.Sequence, &c.Signed, moment{&c.CreatedAt}))
+}
+
+func (r reader) Checkpoints(ctx context.Context, environmentID string, fromSequence int64) ([]store.Checkpoint, error) {
+	return collect(ctx, r, "checkpoints", scanCheckpoint, `SELECT environment_id, sequence, signed, created_at FROM checkpoints
+		WHERE environment_id = $1 AND sequence >= $2 ORDER BY sequence`, environmentID, fromSequence)
+}
+
+func (w writer) PutCheckpoint(ctx context.Context, c store.Checkpoint) error {
+	_, err := w.count(ctx, "put checkpoint", `DELETE FROM checkpoints WHERE environment_id = $1 AND sequence = $2`, c.EnvironmentID, c.Sequence)
+	if err != nil {
+		return err
+	}
+	return w.exec(ctx, "put checkpoint", `INSERT INTO checkpoints (environment_id, sequence, signed, created_at) VALUES ($1, $2, $3, $4)`,
+		c.EnvironmentID, c.Sequence, c.Signed, micros(c.CreatedAt))
 }

@@ -102,9 +102,12 @@ func credentials(t *testing.T, f *fixture) {
 func rewraps(t *testing.T, f *fixture) {
 	e := f.environment()
 	first, second := f.credential(f.account(e.ID)), f.credential(f.account(e.ID))
-	keys, err := f.DataKeys(f.ctx, "k2", 10)
+	keys, err := f.DataKeys(f.ctx, "k2", "", 10)
 	f.must(err)
 	diff(t, "keys to rewrap", []store.DataKey{first.DataKey, second.DataKey}, keys)
+	rest, err := f.DataKeys(f.ctx, "k2", first.AccountID, 10)
+	f.must(err)
+	diff(t, "keys after the first", []store.DataKey{second.DataKey}, rest)
 
 	fresh := first.DataKey
 	fresh.WrappedBy, fresh.Wrapped = "k2", []byte("again")
@@ -117,9 +120,12 @@ func rewraps(t *testing.T, f *fixture) {
 			return err
 		})
 	}
-	keys, err = f.DataKeys(f.ctx, "k2", 10)
+	keys, err = f.DataKeys(f.ctx, "k2", "", 10)
 	f.must(err)
 	diff(t, "keys left", []store.DataKey{second.DataKey}, keys)
+	if n, err := f.CountDataKeys(f.ctx, "k2"); n != 1 || err != nil {
+		t.Errorf("%d keys are left, %v", n, err)
+	}
 	held, err := f.WrappingKeys(f.ctx)
 	f.must(err)
 	diff(t, "keys in use", []string{"k1", "k2"}, held)
@@ -141,7 +147,7 @@ func unlink(t *testing.T, f *fixture) {
 	})
 	_, err := f.Credential(f.ctx, a.ID)
 	notFound(t, "the credential", err)
-	keys, err := f.DataKeys(f.ctx, "", 10)
+	keys, err := f.DataKeys(f.ctx, "", "", 10)
 	f.must(err)
 	if len(keys) != 0 {
 		t.Errorf("%d data keys are left", len(keys))

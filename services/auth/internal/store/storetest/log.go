@@ -95,11 +95,32 @@ func chain(t *testing.T, f *fixture) {
 
 func prune(t *testing.T, f *fixture) {
 	e := f.environment()
-	f.append(e.ID, make([]store.LogEntry, 5)...)
+	entries := make([]store.LogEntry, 5)
+	for i, minutes := range []int{0, 3, 1, 4, 2} { // what is recorded late is not in the order of its time
+		entries[i].CreatedAt = f.now.Add(time.Duration(minutes) * time.Minute)
+	}
+	f.append(e.ID, entries...)
+	for minutes, want := range map[int]int64{0: 0, 1: 1, 2: 1, 3: 1, 4: 3, 5: 5} {
+		end, err := f.LogEndBefore(f.ctx, e.ID, f.now.Add(time.Duration(minutes)*time.Minute))
+		f.must(err)
+		if end != want {
+			t.Errorf("older than minute %d is all up to %d, want %d", minutes, end, want)
+		}
+	}
+	for _, sequence := range []int64{2, 3, 5, 5} {
+		f.write(func(w store.Writer) error {
+			return w.PutCheckpoint(f.ctx, store.Checkpoint{EnvironmentID: e.ID, Sequence: sequence, Signed: fmt.Sprint("signed ", sequence), CreatedAt: f.now})
+		})
+	}
 	f.write(func(w store.Writer) error { return w.PruneLog(f.ctx, e.ID, 3) })
 	rows, err := f.LogChain(f.ctx, e.ID, 0, 10)
 	f.must(err)
 	diff(t, "what is left", []int64{4, 5}, sequences(rows))
+	points, err := f.Checkpoints(f.ctx, e.ID, 0)
+	f.must(err)
+	diff(t, "checkpoints left", []store.Checkpoint{
+		{EnvironmentID: e.ID, Sequence: 3, Signed: "signed 3", CreatedAt: f.now}, {EnvironmentID: e.ID, Sequence: 5, Signed: "signed 5", CreatedAt: f.now},
+	}, points)
 	head, err := f.ChainHead(f.ctx, e.ID)
 	f.must(err)
 	diff(t, "head", store.ChainHead{EnvironmentID: e.ID, Sequence: 5, Hash: []byte("hash5"), PrunedSequence: 3, PrunedHash: []byte("hash3")}, head)

@@ -1,0 +1,139 @@
+package auth_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/sando-dev/sando/access"
+	iv1 "github.com/sando-dev/sando/gen/sando/internalauth/v1"
+	"github.com/sando-dev/sando/gen/sando/internalauth/v1/internalauthv1connect"
+	"github.com/sando-dev/sando/kit/config"
+	"github.com/sando-dev/sando/kit/kittest"
+	"github.com/sando-dev/sando/kit/telemetry"
+	"github.com/sando-dev/sando/services/auth"
+)
+
+// withKey puts a fresh key in front of the encryption keys of a key file, and leaves out the old one if told.
+func withKey(t *testing.T, path string, keepOld bool) {
+	t.Helper()
+	old, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	entry := func(document string) string {
+		_, rest, _ := strings.Cut(document, "encryption:\n")
+		line, _, _ := strings.Cut(rest, "\n")
+		return line + "\n"
+	}
+	was, fresh := entry(string(old)), entry(string(auth.GenerateKeys()))
+	if keepOld {
+		fresh += was
+	}
+	if err := os.WriteFile(path, []byte(strings.Replace(string(old), was, fresh, 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestRotateKeys(t *testing.T) {
+	w := start(t)
+	var ids []string
+	for range 3 {
+		ids = append(ids, w.link(w.token, "t1", goodKey))
+	}
+	w.call(w.token, "DELETE", "/integrated-account/"+ids[2], "").want(200)
+	withKey(t, w.cfg.Keys.File, true)
+
+	// A server that has both keys runs meanwhile.
+	both := startWith(t, w.cfg)
+	operator, err := auth.OpenOperator(t.Context(), w.cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer operator.Close()
+	var seen [][2]int
+	if err := operator.RotateKeys(t.Context(), func(done, total int) { seen = append(seen, [2]int{done, total}) }); err != nil {
+		t.Fatal(err)
+	}
+	if len(seen) != 1 || seen[0] != [2]int{2, 2} {
+		t.Errorf("progress: %v", seen)
+	}
+	credentials := internalauthv1connect.NewCredentialServiceClient(both.internal)
+	ctx := access.WithCaller(t.Context(), &access.Caller{Bearer: w.accountToken(ids[0])})
+	lease, err := credentials.LeaseCredential(ctx, &iv1.LeaseCredentialRequest{IntegratedAccountId: ids[0]})
+	if err != nil || lease.GetValues()["api_key"] != goodKey {
+		t.Errorf("after the rotation: %v, %v", lease, err)
+	}
+}
+
+// A ring that lacks the key of a stored credential is refused at the start, with advice.
+func TestMissingEncryptionKeyIsRefused(t *testing.T) {
+	w := start(t)
+	w.link(w.token, "t1", goodKey)
+	withKey(t, w.cfg.Keys.File, false)
+	_, err := auth.New(t.Context(), w.cfg, auth.Deps{Log: kittest.Logger(t).Logger, Telemetry: telemetry.Off()})
+	if err == nil || !strings.Contains(err.Error(), "the key ring lacks") {
+		t.Errorf("started without the key: %v", err)
+	}
+}
+
+func TestNoKeysNoStart(t *testing.T) {
+	cfg := newConfig(t)
+	cfg.Keys.File = ""
+	_, err := auth.New(t.Context(), cfg, auth.Deps{Log: kittest.Logger(t).Logger, Telemetry: telemetry.Off()})
+	if err == nil || !strings.Contains(err.Error(), "sando keys generate") {
+		t.Errorf("started without keys: %v", err)
+	}
+	for _, url := range []string{"", "mysql://x", "sqlite:"} {
+		cfg := newConfig(t)
+		cfg.Store.URL = config.Secret(url)
+		if _, err := auth.New(t.Context(), cfg, auth.Deps{Log: kittest.Logger(t).Logger, Telemetry: telemetry.Off()}); err == nil || !strings.Contains(err.Error(), "sqlite:PATH") {
+			t.Errorf("store %q: %v", url, err)
+		}
+	}
+}
+
+func TestOperatorExportsAndVerifies(t *testing.T) {
+	w := start(t)
+	w.link(w.token, "t1", goodKey)
+	var out bytes.Buffer
+	if err := w.service.Operator().ExportLog(t.Context(), w.environment, &out); err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(out.String(), goodKey) {
+		t.Error("the export holds the credential")
+	}
+	report, err := auth.VerifyLog(bytes.NewReader(out.Bytes()), w.service.Operator().PublicKeys())
+	if err != nil || report.Entries != 3 || report.TrustFile {
+		t.Errorf("%+v, %v", report, err)
+	}
+	bad := strings.Replace(out.String(), "integrated_account.create", "integrated_account.delete", 1)
+	if _, err := auth.VerifyLog(strings.NewReader(bad), nil); err == nil || !strings.Contains(err.Error(), "altered") {
+		t.Errorf("an altered export: %v", err)
+	}
+}
+
+func TestOperatorRefuses(t *testing.T) {
+	w := start(t)
+	o := w.service.Operator()
+	if _, err := o.CreateEnvironment(t.Context(), ""); err == nil {
+		t.Error("an environment without a name was made")
+	}
+	if _, _, err := o.CreateToken(t.Context(), auth.TokenSpec{EnvironmentID: "unknown"}); err == nil {
+		t.Error("a token without an environment was made")
+	}
+	if err := o.ExportLog(t.Context(), "unknown", &bytes.Buffer{}); err == nil {
+		t.Error("the log of no environment was exported")
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := o.RotateKeys(ctx, func(int, int) {}); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+	if all, err := o.Environments(t.Context()); err != nil || len(all) != 1 || all[0].Name != "Acme" {
+		t.Errorf("environments: %v, %v", all, err)
+	}
+}

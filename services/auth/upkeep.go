@@ -1,0 +1,65 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/sando-dev/sando/services/auth/internal/audit"
+	"github.com/sando-dev/sando/services/auth/internal/store"
+)
+
+const (
+	// clearEvery is how often expired rows are removed.
+	clearEvery = 10 * time.Minute
+	// keepEnded is how long an expired row stays, so that its page can still say that it expired.
+	keepEnded = 7 * 24 * time.Hour
+	// keepEvents is how long revocations stay for replicas that look late.
+	keepEvents = time.Hour
+	// checkpointEvery is how often the chains get a signed checkpoint, and entries past their retention are removed.
+	checkpointEvery = time.Hour
+)
+
+// every does something again and again until ctx ends. A failure is logged, and the next round tries again.
+func (s *Service) every(ctx context.Context, interval time.Duration, do func(context.Context) error) error {
+	tick := time.NewTicker(interval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		if err := do(ctx); err != nil && ctx.Err() == nil {
+			s.log.WarnContext(ctx, "upkeep failed", "error", err)
+		}
+	}
+}
+
+// clear removes what has expired.
+func (s *Service) clear(ctx context.Context) error {
+	return s.store.Update(ctx, func(w store.Writer) error {
+		_, err := w.DeleteExpired(ctx, s.now().Add(-keepEnded))
+		return errors.Join(err, w.PruneEvents(ctx, s.now().Add(-keepEvents)))
+	})
+}
+
+// keepLogs signs where every chain stands and removes what is past its retention.
+func (s *Service) keepLogs(ctx context.Context) error {
+	environments, err := s.store.Environments(ctx)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, e := range environments {
+		err := errors.Join(
+			audit.Keep(ctx, s.store, s.keys.chain, e.ID, s.now()),
+			audit.Prune(ctx, s.store, s.keys.chain, e, s.now()),
+		)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("log of environment %s: %w", e.ID, err))
+		}
+	}
+	return errors.Join(errs...)
+}
