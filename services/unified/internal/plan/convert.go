@@ -42,8 +42,7 @@ func (c conversion) want() expression.Want {
 
 // cell is a converted value. Which member counts is up to the conversion.
 type cell struct {
-	text    []byte // text, or JSON
-	list    []byte // JSON array of texts, or a text to be cut at commas
+	text    []byte // text; JSON; of a list, the JSON array or string
 	texts   []string
 	integer int64 // or seconds since 1970
 	nanos   int32
@@ -67,57 +66,69 @@ type scratch struct {
 	b []byte
 }
 
-// apply converts a value.
-func (c conversion) apply(v []byte, s *scratch) (cell, outcome) {
+// apply converts a value into c.
+func (to conversion) apply(v []byte, s *scratch, c *cell) outcome {
 	kind := records.KindOf(v)
 	if kind <= records.Null {
-		return cell{}, absent
+		return absent
 	}
-	switch c {
+	switch to {
 	case toText:
-		return text(v, kind, s)
+		return c.setText(v, kind, s)
 	case toLower:
-		t, out := text(v, kind, s)
-		t.text = lower(t.text)
-		return t, out
+		out := c.setText(v, kind, s)
+		c.text = lower(c.text)
+		return out
 	case toInt:
-		return integer(v, kind)
+		return c.setInteger(v, kind)
 	case toBool, toNot:
-		b, out := boolean(v, kind)
-		b.boolean = b.boolean != (c == toNot)
-		return b, out
+		out := c.setBoolean(v, kind)
+		c.boolean = c.boolean != (to == toNot)
+		return out
 	case toTime:
-		return instant(v, kind)
+		return c.setTime(v, kind)
 	case toTexts:
-		return list(v, kind)
+		return c.setList(v, kind)
 	default:
 		if !records.Valid(v) {
-			return cell{}, wrong
+			return wrong
 		}
-		return cell{text: v}, good
+		c.text = v
+		return good
 	}
 }
 
-func text(v []byte, kind records.Kind, s *scratch) (cell, outcome) {
+func (c *cell) setText(v []byte, kind records.Kind, s *scratch) outcome {
 	switch kind {
 	case records.Number, records.Bool:
-		return cell{text: v}, good
+		c.text = v
 	case records.String:
-		return cell{text: s.plain(v)}, good
+		c.text = s.plain(v)
 	default:
-		return cell{}, wrong
+		return wrong
 	}
+	return good
 }
 
 // plain gives the text of a JSON string, without a copy when there is nothing to undo.
 func (s *scratch) plain(v []byte) []byte {
 	inner := v[1 : len(v)-1]
-	if bytes.IndexByte(inner, '\\') < 0 && utf8.Valid(inner) {
+	if simple(inner) || bytes.IndexByte(inner, '\\') < 0 && utf8.Valid(inner) {
 		return inner
 	}
 	from := len(s.b)
 	s.b = records.AppendText(s.b, v)
 	return s.b[from:]
+}
+
+// simple says whether a text is ASCII without backslashes; short texts are looked through faster so than by two searches.
+func simple(text []byte) bool {
+	for _, c := range text {
+		if c >= utf8.RuneSelf || c == '\\' {
+			return false
+		}
+	}
+	return true
 }
 
 func lower(t []byte) []byte {
@@ -129,46 +140,49 @@ func lower(t []byte) []byte {
 	return t
 }
 
-func integer(v []byte, kind records.Kind) (cell, outcome) {
+func (c *cell) setInteger(v []byte, kind records.Kind) outcome {
 	if kind == records.String {
 		v = v[1 : len(v)-1]
 	} else if kind != records.Number {
-		return cell{}, wrong
+		return wrong
 	}
-	n, err := strconv.ParseInt(string(v), 10, 32)
-	if err == nil {
-		return cell{integer: n}, good
+	if n, err := strconv.ParseInt(string(v), 10, 32); err == nil {
+		c.integer = n
+		return good
 	}
 	if kind == records.Number {
 		// 4.0 and 1e3 are integers too.
 		if f, err := strconv.ParseFloat(string(v), 64); err == nil && f == math.Trunc(f) && math.Abs(f) <= math.MaxInt32 {
-			return cell{integer: int64(f)}, good
+			c.integer = int64(f)
+			return good
 		}
 	}
-	return cell{}, wrong
+	return wrong
 }
 
-func boolean(v []byte, kind records.Kind) (cell, outcome) {
+func (c *cell) setBoolean(v []byte, kind records.Kind) outcome {
 	if kind == records.String {
 		v = v[1 : len(v)-1]
 	} else if kind != records.Bool {
-		return cell{}, wrong
+		return wrong
 	}
 	switch string(v) {
 	case "true":
-		return cell{boolean: true}, good
+		c.boolean = true
 	case "false":
-		return cell{}, good
+		c.boolean = false
 	default:
-		return cell{}, wrong
+		return wrong
 	}
+	return good
 }
 
-// list checks that the elements can be texts; they are read when they are written.
-func list(v []byte, kind records.Kind) (cell, outcome) {
+// setList checks that the elements can be texts; they are read when they are written.
+func (c *cell) setList(v []byte, kind records.Kind) outcome {
+	c.text, c.texts = v, nil
 	switch kind {
 	case records.String:
-		return cell{list: v}, good
+		return good
 	case records.Array:
 		out := good
 		walk := records.ElementsOf(v)
@@ -182,31 +196,32 @@ func list(v []byte, kind records.Kind) (cell, outcome) {
 			}
 		}
 		if walk.Err() != nil {
-			return cell{}, wrong
+			return wrong
 		}
-		return cell{list: v}, out
+		return out
 	default:
-		return cell{}, wrong
+		return wrong
 	}
 }
 
-// eachText yields the texts of a list cell.
+// eachText yields the texts of a list.
 func (c *cell) eachText(s *scratch, yield func([]byte)) {
-	switch records.KindOf(c.list) {
+	switch records.KindOf(c.text) {
 	case records.String:
-		for part := range bytes.SplitSeq(s.plain(c.list), []byte{','}) {
+		for part := range bytes.SplitSeq(s.plain(c.text), []byte{','}) {
 			if part = bytes.TrimSpace(part); len(part) > 0 {
 				yield(part)
 			}
 		}
 	case records.Array:
-		for walk := records.ElementsOf(c.list); ; {
+		var one cell
+		for walk := records.ElementsOf(c.text); ; {
 			e, ok := walk.Next()
 			if !ok {
 				break
 			}
-			if t, out := text(e, records.KindOf(e), s); out == good {
-				yield(t.text)
+			if one.setText(e, records.KindOf(e), s) == good && records.KindOf(e) != records.Null {
+				yield(one.text)
 			}
 		}
 	}

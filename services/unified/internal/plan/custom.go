@@ -56,8 +56,8 @@ func (f CustomField) append(dst, v []byte) ([]byte, bool) {
 		}
 		return append(dst, inner...), true
 	case "bool":
-		b, out := boolean(v, kind)
-		if out != good {
+		var b cell
+		if b.setBoolean(v, kind) != good {
 			return dst, false
 		}
 		return strconv.AppendBool(dst, b.boolean), true

@@ -32,6 +32,15 @@ type tracer struct {
 	steps []Step
 	// from is the element of the source's array that is being mapped, to its place in the output.
 	from, to int
+	// pointer and source are the place in the record that decided about the field at hand.
+	pointer string
+	source  []byte
+}
+
+func (t *tracer) at(pointer string, source []byte) {
+	if t != nil {
+		t.pointer, t.source = pointer, source
+	}
 }
 
 func (t *tracer) enter(from, to int) {
@@ -40,10 +49,9 @@ func (t *tracer) enter(from, to int) {
 	}
 }
 
-func (t *tracer) step(r *Runner, u *rule, from string, source []byte, c cell, ok bool) {
-	if t == nil {
-		return
-	}
+func (t *tracer) step(r *Runner, u *rule, c *cell, found state) {
+	from, source := t.pointer, t.source
+	t.pointer, t.source = "", nil
 	s := Step{Field: u.name, Layer: u.layer, Expression: u.written, SourceValue: bytes.Clone(source)}
 	if source != nil {
 		s.SourcePath = from
@@ -54,7 +62,7 @@ func (t *tracer) step(r *Runner, u *rule, from string, source []byte, c cell, ok
 			s.SourcePath = u.each.pointer + "/" + strconv.Itoa(t.from) + from
 		}
 	}
-	if ok {
+	if found != stateAbsent {
 		s.Value = appendJSON(nil, u.convert, c, &r.scratch)
 	}
 	t.steps = append(t.steps, s)

@@ -177,7 +177,8 @@ func (c *compiler) constant(f Field, r *rule, part, text string) *cell {
 		c.fault(f, part, "a constant is a JSON value, a text in quotes: %.40q", text)
 		return nil
 	}
-	v, outcome := r.convert.apply(raw, &scratch{})
+	var v cell
+	outcome := r.convert.apply(raw, &scratch{}, &v)
 	if outcome == wrong || outcome == wrongPart {
 		c.fault(f, part, "the constant is %s, but the field takes %s", records.KindOf(raw), r.convert)
 		return nil

@@ -36,6 +36,7 @@ type Runner struct {
 	frame   *frame
 	eaches  []*frame
 	scratch scratch
+	cell    cell
 	record  []byte
 	trace   *tracer
 }
@@ -175,8 +176,9 @@ func (r *Runner) message(dst []byte, o *output, f *frame) (_ []byte, filled bool
 
 // leaf appends a scalar.
 func (r *Runner) leaf(dst []byte, o *output, f *frame) ([]byte, bool, error) {
-	c, filled, ok, err := r.value(o.rule, f)
-	if err != nil || !ok {
+	c := &r.cell
+	state, err := r.value(o.rule, f, c)
+	if err != nil || state == stateAbsent {
 		return dst, false, err
 	}
 	switch o.rule.convert {
@@ -199,145 +201,5 @@ func (r *Runner) leaf(dst []byte, o *output, f *frame) ([]byte, bool, error) {
 	case toJSON:
 		dst = appendRaw(dst, o.tag, c.text)
 	}
-	return dst, filled, nil
-}
-
-// value finds the value of a rule; not ok when it is absent.
-func (r *Runner) value(u *rule, f *frame) (c cell, filled, ok bool, err error) {
-	c, from, source, filled, ok, err := r.find(u, f)
-	if err != nil {
-		return c, false, false, err
-	}
-	if !ok && u.required {
-		return c, false, false, u.fail(firstOf(u, f), "the field is required, but there is no value for it")
-	}
-	if ok && u.enum != nil && !c.fixed {
-		if to, known := u.enum[string(c.text)]; known {
-			c.text = to
-		} else {
-			r.Warnings++
-		}
-	}
-	r.trace.step(r, u, from, source, c, ok)
-	return c, filled, ok, nil
-}
-
-// find looks at cases, then at the origin of the value. It gives the pointer and the source value too, for explanations.
-func (r *Runner) find(u *rule, f *frame) (c cell, from string, source []byte, filled, ok bool, err error) {
-	for i := range u.cases {
-		if k := &u.cases[i]; k.holds(f.slots[k.slot], &r.scratch) {
-			return k.value, k.pointer, f.slots[k.slot], true, !k.value.isNull, nil
-		}
-	}
-	switch {
-	case len(u.paths) > 0:
-		for _, p := range u.paths {
-			v := f.slots[p.slot]
-			c, out := u.convert.apply(v, &r.scratch)
-			if out == wrong || out == wrongPart {
-				r.Warnings++
-			}
-			if out == good || out == wrongPart {
-				return c, p.pointer, v, true, true, nil
-			}
-		}
-	case len(u.join) > 0:
-		c.text = r.joined(u, f)
-		return c, u.join[0].pointer, f.slots[u.join[0].slot], true, len(c.text) > 0, nil
-	case u.constant != nil:
-		return *u.constant, "", nil, false, !u.constant.isNull, nil
-	case u.parameter != "":
-		v, given := r.call.Parameters[u.parameter]
-		if !given {
-			return c, "", nil, false, false, nil
-		}
-		c, out := u.convert.apply(records.AppendQuoted(nil, []byte(v)), &r.scratch)
-		return c, "", nil, true, out == good, nil
-	case u.program != nil:
-		c, ok, err = r.evaluate(u)
-		return c, "", nil, true, ok, err
-	}
-	return c, "", nil, false, false, nil
-}
-
-// holds compares the source with the case's value.
-func (k *caseOf) holds(v []byte, s *scratch) bool {
-	kind := records.KindOf(v)
-	if kind == records.Missing {
-		kind = records.Null
-	}
-	if kind != k.kind {
-		return false
-	}
-	switch kind {
-	case records.Null:
-		return true
-	case records.String:
-		return string(s.plain(v)) == string(k.text)
-	default:
-		return string(v) == string(k.text)
-	}
-}
-
-// joined joins the texts that are there by one space.
-func (r *Runner) joined(u *rule, f *frame) []byte {
-	var parts [][]byte
-	for _, p := range u.join {
-		v := f.slots[p.slot]
-		c, out := u.convert.apply(v, &r.scratch)
-		if out == wrong {
-			r.Warnings++
-		}
-		if out == good && len(c.text) > 0 {
-			parts = append(parts, c.text)
-		}
-	}
-	if len(parts) == 1 {
-		return parts[0]
-	}
-	from := len(r.scratch.b)
-	for i, p := range parts {
-		if i > 0 {
-			r.scratch.b = append(r.scratch.b, ' ')
-		}
-		r.scratch.b = append(r.scratch.b, p...)
-	}
-	return r.scratch.b[from:]
-}
-
-func (r *Runner) evaluate(u *rule) (cell, bool, error) {
-	out, err := u.program.Map(r.ctx, r.record, r.call.Facts)
-	if err != nil {
-		if r.ctx.Err() != nil {
-			return cell{}, false, r.ctx.Err()
-		}
-		return cell{}, false, u.fail(r.record, "the expression failed: "+err.Error())
-	}
-	r.Warnings += out.Warnings
-	if out.Absent {
-		return cell{}, false, nil
-	}
-	c := cell{integer: out.Int, boolean: out.Bool, texts: out.Texts, text: out.JSON}
-	switch u.convert {
-	case toText:
-		c.text = []byte(out.Text)
-	case toLower:
-		c.text = lower([]byte(out.Text))
-	case toNot:
-		c.boolean = !c.boolean
-	case toTime:
-		m, ok := moment(out.Time)
-		return m, ok == good, nil
-	}
-	return c, true, nil
-}
-
-// firstOf is the value to show when a required field is absent.
-func firstOf(u *rule, f *frame) []byte {
-	for _, p := range slices.Concat(u.paths, u.join) {
-		if v := f.slots[p.slot]; v != nil {
-			return v
-		}
-	}
-	return nil
+	return dst, state == stateFilled, nil
 }

@@ -38,7 +38,7 @@ func appendRaw(dst, tag, json []byte) []byte {
 }
 
 // appendTime appends a Timestamp field.
-func appendTime(dst, tag []byte, c cell) []byte {
+func appendTime(dst, tag []byte, c *cell) []byte {
 	dst = append(dst, tag...)
 	dst, mark := openLength(dst)
 	if c.integer != 0 {
@@ -54,20 +54,20 @@ func appendTime(dst, tag []byte, c cell) []byte {
 
 // object appends a JSON object made of members, and nothing when none has a value.
 func (r *Runner) object(dst []byte, o *output, f *frame) (_ []byte, filled bool, err error) {
-	json := []byte{'{'}
+	json, c := []byte{'{'}, &r.cell
 	for _, m := range o.children {
-		c, one, ok, err := r.value(m.rule, f)
+		found, err := r.value(m.rule, f, c)
 		if err != nil {
 			return dst, false, err
 		}
-		if !ok {
+		if found == stateAbsent {
 			continue
 		}
 		if len(json) > 1 {
 			json = append(json, ',')
 		}
 		json = appendJSON(append(json, m.quoted...), m.rule.convert, c, &r.scratch)
-		filled = filled || one
+		filled = filled || found == stateFilled
 	}
 	if len(json) == 1 {
 		return dst, false, nil
@@ -76,7 +76,7 @@ func (r *Runner) object(dst []byte, o *output, f *frame) (_ []byte, filled bool,
 }
 
 // appendJSON appends a converted value as JSON.
-func appendJSON(dst []byte, convert conversion, c cell, s *scratch) []byte {
+func appendJSON(dst []byte, convert conversion, c *cell, s *scratch) []byte {
 	switch convert {
 	case toText, toLower:
 		return records.AppendQuoted(dst, c.text)
