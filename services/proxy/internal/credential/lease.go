@@ -5,6 +5,7 @@ package credential
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -42,10 +43,40 @@ type Lease struct {
 	expiresAt time.Time
 }
 
-// secret is what is sealed.
+// secret is what is sealed: the headers to inject, by name and value, and the
+// values that must never be shown.
 type secret struct {
-	Headers map[string]string `json:"h"`
-	Values  []string          `json:"v"`
+	headers []string
+	values  []string
+}
+
+// encode writes both lists with lengths in front, so that opening one costs no
+// more than cutting a string into pieces.
+func (s *secret) encode() []byte {
+	var b []byte
+	for _, list := range [][]string{s.headers, s.values} {
+		b = binary.AppendUvarint(b, uint64(len(list)))
+		for _, text := range list {
+			b = binary.AppendUvarint(b, uint64(len(text)))
+			b = append(b, text...)
+		}
+	}
+	return b
+}
+
+func decodeSecret(plain []byte) secret {
+	var s secret
+	for _, list := range []*[]string{&s.headers, &s.values} {
+		n, size := binary.Uvarint(plain)
+		plain = plain[size:]
+		*list = make([]string, n)
+		for i := range *list {
+			length, size := binary.Uvarint(plain)
+			(*list)[i] = string(plain[size : size+int(length)])
+			plain = plain[size+int(length):]
+		}
+	}
+	return s
 }
 
 func newLease(ring *sealed.Ring, p *route.Provider, r *internalauthv1.LeaseCredentialResponse) (*Lease, error) {
@@ -53,11 +84,7 @@ func newLease(ring *sealed.Ring, p *route.Provider, r *internalauthv1.LeaseCrede
 	if err != nil {
 		return nil, err
 	}
-	plain, err := json.Marshal(s)
-	if err != nil {
-		return nil, fmt.Errorf("credential: %w", err)
-	}
-	text, err := ring.Seal(sealPurpose, plain, []byte(r.GetIntegratedAccountId()))
+	text, err := ring.Seal(sealPurpose, s.encode(), []byte(r.GetIntegratedAccountId()))
 	if err != nil {
 		return nil, fmt.Errorf("credential: %w", err)
 	}
@@ -78,11 +105,11 @@ func render(p *route.Provider, method string, values map[string]string) (secret,
 	if !ok {
 		return secret{}, fmt.Errorf("credential: %s has no authentication method %q", p.GetName(), method)
 	}
-	s := secret{Headers: make(map[string]string, len(m.GetInjectHeaders()))}
+	var s secret
 	pairs := make([]string, 0, 2*len(values))
 	for name, value := range values {
 		pairs = append(pairs, "{"+name+"}", value)
-		s.Values = append(s.Values, value)
+		s.values = append(s.values, value)
 	}
 	fill := strings.NewReplacer(pairs...)
 	for name, template := range m.GetInjectHeaders() {
@@ -90,7 +117,7 @@ func render(p *route.Provider, method string, values map[string]string) (secret,
 		if strings.ContainsAny(text, "\r\n\x00") {
 			return secret{}, fmt.Errorf("credential: the value for the header %s cannot be sent", name)
 		}
-		s.Headers[http.CanonicalHeaderKey(name)] = text
+		s.headers = append(s.headers, http.CanonicalHeaderKey(name), text)
 	}
 	return s, nil
 }
@@ -100,11 +127,8 @@ func (l *Lease) open() (secret, error) {
 	if err != nil {
 		return secret{}, fmt.Errorf("credential: %w", err)
 	}
-	var s secret
-	if err := json.Unmarshal(plain, &s); err != nil {
-		return secret{}, fmt.Errorf("credential: %w", err)
-	}
-	return s, nil
+	// What this process sealed, it can read: an altered text does not open.
+	return decodeSecret(plain), nil
 }
 
 // Inject puts the credential into the header of a call.
@@ -113,8 +137,8 @@ func (l *Lease) Inject(h http.Header) error {
 	if err != nil {
 		return err
 	}
-	for name, value := range s.Headers {
-		h[name] = []string{value}
+	for i := 0; i+1 < len(s.headers); i += 2 {
+		h[s.headers[i]] = s.headers[i+1 : i+2 : i+2]
 	}
 	return nil
 }
@@ -125,11 +149,11 @@ func (l *Lease) Redact(text []byte) []byte {
 	if err != nil {
 		return nil
 	}
-	for _, value := range s.Values {
+	for _, value := range s.values {
 		text = redact(text, value)
 	}
-	for _, value := range s.Headers {
-		text = redact(text, value)
+	for i := 1; i < len(s.headers); i += 2 {
+		text = redact(text, s.headers[i])
 	}
 	return text
 }

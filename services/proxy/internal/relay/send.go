@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"math"
 	"net/http"
 	"strconv"
@@ -102,12 +103,9 @@ func (s *Service) send(ctx context.Context, c *call, sh *shipment) (*upstream.Re
 // attempt sends once, as far as the caller can tell.
 func (s *Service) attempt(ctx context.Context, c *call, sh *shipment, permit budget.Permit) (*upstream.Response, error) {
 	p := c.lease.Provider
-	header := make(http.Header, 8)
-	for name, value := range p.GetHeaders() {
-		header.Set(name, value)
-	}
+	header := make(http.Header, len(p.Header)+3)
+	maps.Copy(header, p.Header)
 	header["Accept"] = []string{sh.accept}
-	header["User-Agent"] = []string{"sando"}
 	if sh.contentType != "" {
 		header["Content-Type"] = []string{sh.contentType}
 	}

@@ -2,6 +2,7 @@ package route
 
 import (
 	"fmt"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -20,6 +21,8 @@ type Provider struct {
 	Base *url.URL
 	// Origin is the scheme and host of Base.
 	Origin string
+	// Header is sent with every call. It is shared: copy the map, keep the values.
+	Header http.Header
 
 	resources  []string
 	operations map[string]map[string]*Operation // by resource and method
@@ -60,9 +63,13 @@ func newProvider(c *catalog.Catalog, i *catalog.Integration, baseURL string) (*P
 	}
 	p := &Provider{
 		Integration: i, Base: base, Origin: base.Scheme + "://" + base.Host, catalog: c,
+		Header:     http.Header{"User-Agent": {"sando"}},
 		resources:  c.Resources(i.GetName()),
 		operations: map[string]map[string]*Operation{},
 		byID:       map[string]*Operation{},
+	}
+	for name, value := range i.GetHeaders() {
+		p.Header.Set(name, value)
 	}
 	for _, op := range c.Operations(i.GetName()) {
 		o := newOperation(p, op)
