@@ -76,7 +76,7 @@ func New(_ context.Context, cfg Config, d Deps) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("mcp: sealing_keys: %w", err)
 	}
-	tools, err := tool.FromCatalog(d.Catalog, integration)
+	tools, err := tool.All(d.Catalog, integration)
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +89,10 @@ func New(_ context.Context, cfg Config, d Deps) (*Service, error) {
 	pipeline := call.New(call.Options{
 		Log:      d.Log,
 		Errors:   errorTable,
-		Backends: map[tool.Backend]call.Backend{tool.Proxy: call.NewProxy(d.Proxy, errorTable)},
+		Backends: map[tool.Backend]call.Backend{
+			tool.Proxy:   call.NewProxy(d.Proxy, errorTable),
+			tool.Unified: call.NewUnified(d.Unified, errorTable),
+		},
 		Recorder: s.auditor,
 		Gate:     call.NewGate(ring, d.Now),
 		Known:    tools,

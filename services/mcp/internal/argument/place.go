@@ -109,6 +109,9 @@ func (v *Values) Body() []byte {
 }
 
 func asSent(g value) []byte {
+	if g.schema.GetFormat() == formatID && g.raw.Kind() == '0' && !takes(g, "integer") {
+		return []byte(`"` + string(g.raw) + `"`)
+	}
 	if g.schema.GetFormat() == formatID && g.raw.Kind() == '"' && takes(g, "integer") {
 		if digits := strings.TrimLeft(text(g.raw), "0"); digits != "" {
 			return []byte(digits)

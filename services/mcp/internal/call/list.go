@@ -25,39 +25,38 @@ const (
 	guessedRow = 1000
 )
 
+// page is one page of a list.
+type page struct {
+	// body is the page in sando's envelope, rows the array in it, count how many there are.
+	body, rows []byte
+	count      int
+}
+
 // list returns a page that stays below the bound. A page that turns out too large is asked for again with a smaller limit, so that its cursor
 // continues exactly after the last record shown.
-func (p *Proxy) list(ctx context.Context, in Input) ([]byte, error) {
+func (l *lister) list(ctx context.Context, in Input, fetch func(ctx context.Context, limit int) (page, error)) ([]byte, error) {
 	op := in.Tool.Operation
-	_, resource, _ := catalog.SplitID(op.GetId())
-	req := &proxyv1.ListRequest{
-		Resource:            resource,
-		IntegratedAccountId: accountOf(ctx),
-		NextCursor:          optional(in.Arguments.Cursor()),
-		Query:               optional(in.Arguments.Query()),
-	}
 	asked := in.Arguments.Limit()
 	limit := asked
 	if limit == 0 {
-		limit = p.sizes.fitting(op, in.MaxBytes)
+		limit = l.sizes.fitting(op, in.MaxBytes)
 	}
 	note := ""
 	for range maxCuts {
-		req.Limit = new(int32(limit))
-		page, err := p.proxy.List(ctx, req)
+		got, err := fetch(ctx, limit)
 		if err != nil {
-			if limit > 1 && p.errs.From(err).Code == rpcerr.ResultTooLarge {
+			if limit > 1 && l.errs.From(err).Code == rpcerr.ResultTooLarge {
 				limit, note = limit/8+1, cutNote(0, asked, in.MaxBytes)
 				continue
 			}
 			return nil, err
 		}
-		p.sizes.saw(op, page)
-		body, err := pageJSON(page, note)
+		l.sizes.saw(op, got)
+		body, err := noted(got.body, note)
 		if err != nil || len(body) <= in.MaxBytes {
 			return body, err
 		}
-		fit := rowsWithin(page.GetResult().GetJson(), in.MaxBytes-(len(body)-len(page.GetResult().GetJson()))-noteRoom)
+		fit := rowsWithin(got.rows, in.MaxBytes-(len(body)-len(got.rows))-noteRoom)
 		if fit == 0 {
 			break
 		}
@@ -65,6 +64,27 @@ func (p *Proxy) list(ctx context.Context, in Input) ([]byte, error) {
 	}
 	return nil, rpcerr.Newf(rpcerr.ResultTooLarge, "one record alone is larger than the %d bytes that this server allows", in.MaxBytes).
 		WithFix("Ask for fewer fields, or raise max_result_bytes of the MCP server.")
+}
+
+// list reads a page of a catalog operation.
+func (p *Proxy) list(ctx context.Context, in Input) ([]byte, error) {
+	_, resource, _ := catalog.SplitID(in.Tool.Operation.GetId())
+	req := &proxyv1.ListRequest{
+		Resource:            resource,
+		IntegratedAccountId: accountOf(ctx),
+		NextCursor:          optional(in.Arguments.Cursor()),
+		Query:               optional(in.Arguments.Query()),
+	}
+	return p.lister.list(ctx, in, func(ctx context.Context, limit int) (page, error) {
+		req.Limit = new(int32(limit))
+		res, err := p.proxy.List(ctx, req)
+		if err != nil {
+			return page{}, err
+		}
+		rows := res.GetResult().GetJson()
+		body, err := access.JSON().Append(make([]byte, 0, len(rows)+256), res)
+		return page{body: body, rows: rows, count: int(res.GetResultCount())}, err
+	})
 }
 
 func cutNote(rows, of, bound int) string {
@@ -75,17 +95,14 @@ func cutNote(rows, of, bound int) string {
 		"fewer fields leave room for more records.", rows, of, bound)
 }
 
-// pageJSON is a page in sando's envelope, with a note when there is something to say about it.
-func pageJSON(page *proxyv1.ListResponse, note string) ([]byte, error) {
-	body, err := access.JSON().Append(make([]byte, 0, len(page.GetResult().GetJson())+256), page)
-	if err != nil || note == "" {
-		return body, err
+// noted adds a note to an envelope, when there is something to say.
+func noted(body []byte, note string) ([]byte, error) {
+	if note == "" {
+		return body, nil
 	}
 	body = append(bytes.TrimSuffix(body, []byte("}")), `,"note":`...)
-	if body, err = jsontext.AppendQuote(body, note); err != nil {
-		return nil, err
-	}
-	return append(body, '}'), nil
+	body, err := jsontext.AppendQuote(body, note)
+	return append(body, '}'), err
 }
 
 // rowsWithin counts how many elements of an array fit into room bytes.
@@ -119,9 +136,7 @@ func fitWhole(body, data []byte, bound int) ([]byte, error) {
 	}
 	head, total := headOf(data, rows)
 	note := fmt.Sprintf("These are the first %d of %d records, to stay below %d bytes. There are no further pages: narrow the query.", rows, total, bound)
-	out := bytes.TrimSuffix(envelope(head), []byte("}"))
-	out, err := jsontext.AppendQuote(append(out, `,"note":`...), note)
-	return append(out, '}'), err
+	return noted(envelope(head), note)
 }
 
 // headOf is the first rows of an array, and how many it has in all.
@@ -142,6 +157,12 @@ func headOf(array []byte, rows int) (head []byte, total int) {
 	return append(bytes.Clone(array[:end]), ']'), total
 }
 
+// lister keeps pages within their bound.
+type lister struct {
+	errs  *rpcerr.Table
+	sizes sizes
+}
+
 // sizes remembers how large the records of an operation are, so that a page asked for without a limit fits at once.
 type sizes struct {
 	rows sync.Map // operation id to *atomic.Int64, mean bytes of a record
@@ -158,10 +179,10 @@ func (s *sizes) of(op *catalogv1.Operation) *atomic.Int64 {
 }
 
 // saw takes a page into account. Pages that race each other may be lost; it is an estimate.
-func (s *sizes) saw(op *catalogv1.Operation, page *proxyv1.ListResponse) {
-	if n := page.GetResultCount(); n > 0 {
+func (s *sizes) saw(op *catalogv1.Operation, p page) {
+	if p.count > 0 {
 		mean := s.of(op)
-		mean.Store((3*mean.Load() + int64(len(page.GetResult().GetJson()))/int64(n) + 1) / 4)
+		mean.Store((3*mean.Load() + int64(len(p.rows)/p.count) + 1) / 4)
 	}
 }
 

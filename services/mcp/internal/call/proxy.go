@@ -29,14 +29,13 @@ const (
 
 // Proxy carries out the calls of catalog operations.
 type Proxy struct {
+	lister
 	proxy proxyv1connect.ProxyServiceClient
-	errs  *rpcerr.Table
-	sizes sizes
 }
 
 // NewProxy makes a backend over the proxy service. The client must pass the caller's grant on, see [access.BearerOut].
 func NewProxy(client *connect.Client, errs *rpcerr.Table) *Proxy {
-	return &Proxy{proxy: proxyv1connect.NewProxyServiceClient(client), errs: errs}
+	return &Proxy{proxy: proxyv1connect.NewProxyServiceClient(client), lister: lister{errs: errs}}
 }
 
 // Call implements [Backend].

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 
+	"google.golang.org/protobuf/reflect/protoreflect"
+
 	"github.com/sando-dev/sando/catalog"
 	catalogv1 "github.com/sando-dev/sando/gen/sando/catalog/v1"
 )
@@ -34,6 +36,8 @@ type Tool struct {
 	Resource string
 	// Backend carries out the calls.
 	Backend Backend
+	// Procedure is the procedure of a unified tool; nil for the others.
+	Procedure protoreflect.MethodDescriptor
 	// Grants are the operation ids that a grant must name for the tool to work.
 	Grants []string
 	// Input and Output are JSON Schema 2020-12.
@@ -92,6 +96,20 @@ func (t *Tool) Annotations() Annotations {
 		IdempotentHint:  t.ReadOnly() || t.Operation.GetIdempotent(),
 		OpenWorldHint:   t.Backend != Discovery,
 	}
+}
+
+// All makes every tool there is of one integration.
+func All(c *catalog.Catalog, integration string) ([]*Tool, error) {
+	tools, err := FromCatalog(c, integration)
+	if err != nil {
+		return nil, err
+	}
+	unified, err := FromUnified(c, integration)
+	if err != nil {
+		return nil, err
+	}
+	tools = append(tools, unified...)
+	return tools, checkNames(tools)
 }
 
 // FromCatalog makes the tools of one integration, in the order of its files.
