@@ -134,6 +134,9 @@ func (c *Client) find(ctx context.Context, d digest, bearer, second string) (*Ca
 
 // look asks auth, or checks a passed-on grant by itself where it may.
 func (c *Client) look(ctx context.Context, bearer, second string) (*entry, error) {
+	if !c.hasKeys.Load() {
+		return nil, rpcerr.New(CodeRevocationUnavailable, "").WithCause(errNoKeys)
+	}
 	if isGrant(bearer) {
 		caller, err := c.verify(bearer)
 		if err != nil {
@@ -159,6 +162,9 @@ func (c *Client) look(ctx context.Context, bearer, second string) (*entry, error
 	caller.AllowedMCPOrigins = answer.AllowedMcpOrigins
 	return accepted(caller, caller.Grant.ExpiresAt.Add(-refreshAhead)), nil
 }
+
+// errNoKeys: nothing can be said of a grant yet, good or bad.
+var errNoKeys = errors.New("auth's signing keys are not loaded yet")
 
 func (c *Client) verify(signed string) (*Caller, error) {
 	g, err := c.verifier.Verify(signed, c.now())
@@ -186,10 +192,11 @@ func optional(s string) *string {
 	return &s
 }
 
-// Ready says whether calls can be authenticated: the signing keys are loaded and the watch is alive.
+// Ready says whether calls can be served: the signing keys are loaded, and reads are still allowed. That writes are refused for a moment does not take a
+// replica out of service.
 func (c *Client) Ready() error {
 	if !c.hasKeys.Load() {
-		return errors.New("access: auth's signing keys are not loaded yet")
+		return errNoKeys
 	}
-	return c.AllowWrite()
+	return c.AllowRead()
 }

@@ -23,6 +23,7 @@ import (
 // service is what the four have in common.
 type service interface {
 	Mount(public, internal *edge.Mux) error
+	Ready() error
 	Run(ctx context.Context) error
 	Close() error
 }
@@ -57,6 +58,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger, t telemetry.Telemetr
 		p.services = append(p.services,
 			app.Part{Name: name + " state", Close: func(context.Context) error { return s.Close() }},
 			app.Part{Name: name, Run: s.Run})
+		public.ReadyWhen(name, s.Ready)
 		return s.Mount(public, internal)
 	}); err != nil {
 		return nil, err

@@ -72,6 +72,8 @@ func DefaultConfig() Config {
 type Service interface {
 	// Mount registers the service's public and internal surface.
 	Mount(public, internal *edge.Mux) error
+	// Ready says what calls would have to wait for; nil when they can be served.
+	Ready() error
 	// Run works in the background until ctx ends.
 	Run(ctx context.Context) error
 	// Close frees what the service holds, after its listeners have stopped.
@@ -135,6 +137,8 @@ func listen(o Options, logger *slog.Logger, service Service) ([]app.Part, error)
 	if err := service.Mount(public, internal); err != nil {
 		return nil, err
 	}
+	public.ReadyWhen(o.Name, service.Ready)
+	internal.ReadyWhen(o.Name, service.Ready)
 	tlsConfig, err := mtls.Server(o.Config.MTLS, o.Callers...)
 	if err != nil {
 		return nil, err

@@ -1,7 +1,9 @@
 package edge
 
 import (
+	"bytes"
 	"fmt"
+	"io"
 	"net/http"
 	"runtime/debug"
 	"strings"
@@ -40,6 +42,23 @@ func (h *handler) isRPC(r *http.Request) bool {
 	return h.rpc.has(r.URL.Path) || strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc")
 }
 
+// readWhole reads the body of a gRPC-Web call over HTTP/1.1 to its end before
+// the call is served: it holds one message, after which a handler may answer
+// without looking for the end, and a router that is still sending would take
+// that for a broken connection.
+func (h *handler) readWhole(r *http.Request) error {
+	if r.ProtoMajor != 1 || !strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc-web") {
+		return nil
+	}
+	const frame = 5 // flags and length of the message
+	body, err := io.ReadAll(io.LimitReader(r.Body, h.o.MaxBody+frame+1))
+	if err != nil {
+		return err
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	return nil
+}
+
 // serveRPC answers a procedure. What Connect answers without a body, a wrong
 // method or content type, gets the one shape.
 func (h *handler) serveRPC(w http.ResponseWriter, r *http.Request, id string) {
@@ -47,6 +66,9 @@ func (h *handler) serveRPC(w http.ResponseWriter, r *http.Request, id string) {
 	if !ok {
 		h.refuseRPC(w, r, id)
 		return
+	}
+	if err := h.readWhole(r); err != nil {
+		return // the caller broke off: there is nobody to answer
 	}
 	procedure.ServeHTTP(&rpcWriter{ResponseWriter: w, fail: func(code int) {
 		h.o.Errors.WriteHTTP(w, id, gateway.Unroutable(r, code))

@@ -2,6 +2,8 @@ package edge
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"slices"
@@ -21,8 +23,8 @@ const healthService = "grpc.health.v1.Health"
 func (m *Mux) mountHealth() {
 	m.plain.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { says(w, "ok") })
 	m.plain.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
-		if !m.serving.Load() {
-			m.o.Errors.WriteHTTP(w, interceptor.RequestIDFrom(r.Context()), rpcerr.New(rpcerr.Unavailable, "Not ready."))
+		if err := m.ready(); err != nil {
+			m.o.Errors.WriteHTTP(w, interceptor.RequestIDFrom(r.Context()), rpcerr.New(rpcerr.Unavailable, "Not ready: "+err.Error()))
 			return
 		}
 		says(w, "ready")
@@ -46,6 +48,19 @@ func (m *Mux) mountHealth() {
 	connecthttp.Mount(m.rpc, srv, m.rpcOptions()...)
 }
 
+// ready says what calls would have to wait for.
+func (m *Mux) ready() error {
+	if !m.serving.Load() {
+		return errors.New("the listener does not take calls")
+	}
+	for _, c := range m.conditions {
+		if err := c.met(); err != nil {
+			return fmt.Errorf("%s: %w", c.name, err)
+		}
+	}
+	return nil
+}
+
 func says(w http.ResponseWriter, word string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	_, _ = io.WriteString(w, word+"\n")
@@ -65,7 +80,7 @@ func (m *Mux) shaping() connect.ServerInterceptor {
 
 func (m *Mux) status() *grpc_health_v1.HealthCheckResponse {
 	s := grpc_health_v1.HealthCheckResponse_NOT_SERVING
-	if m.serving.Load() {
+	if m.ready() == nil {
 		s = grpc_health_v1.HealthCheckResponse_SERVING
 	}
 	return &grpc_health_v1.HealthCheckResponse{Status: s}

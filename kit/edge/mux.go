@@ -53,6 +53,8 @@ type Mux struct {
 	// services are the names of the RPC services mounted.
 	services []string
 	serving  atomic.Bool
+	// conditions are what readiness depends on besides serving.
+	conditions []condition
 	// draining is raised by the Server that runs the mux.
 	draining *signal
 	finish   sync.Once
@@ -135,6 +137,19 @@ func (m *Mux) Stream(method, pattern string, h http.Handler) error {
 // Handle adds a plain handler under a pattern of net/http. It runs outside of
 // the interceptors, and ahead of REST: the pattern "/" would hide every route.
 func (m *Mux) Handle(pattern string, h http.Handler) { m.plain.Handle(pattern, h) }
+
+// A condition is something that must hold before calls can be served.
+type condition struct {
+	name string
+	met  func() error
+}
+
+// ReadyWhen makes readiness depend on a service: while met answers an error,
+// /readyz says why not. It is called on each question, so it must be quick,
+// and its error is shown, so it must hold no secret.
+func (m *Mux) ReadyWhen(name string, met func() error) {
+	m.conditions = append(m.conditions, condition{name: name, met: met})
+}
 
 // SetServing turns readiness on or off: /readyz and grpc.health.v1. A Server
 // that runs the mux's Handler does it by itself.
