@@ -13,8 +13,10 @@ import (
 const (
 	// clearEvery is how often expired rows are removed.
 	clearEvery = 10 * time.Minute
-	// keepEnded is how long an expired row stays, so that its page can still say that it expired.
-	keepEnded = 7 * 24 * time.Hour
+	// keepTokens is how long an ended token stays, for clocks that are apart.
+	keepTokens = time.Hour
+	// keepLinks is how long an ended link stays, so that its page can say that it expired.
+	keepLinks = 30 * 24 * time.Hour
 	// keepEvents is how long revocations stay for replicas that look late.
 	keepEvents = time.Hour
 	// checkpointEvery is how often the chains get a signed checkpoint, and entries past their retention are removed.
@@ -40,8 +42,10 @@ func (s *Service) every(ctx context.Context, interval time.Duration, do func(con
 // clear removes what has expired.
 func (s *Service) clear(ctx context.Context) error {
 	return s.store.Update(ctx, func(w store.Writer) error {
-		_, err := w.DeleteExpired(ctx, s.now().Add(-keepEnded))
-		return errors.Join(err, w.PruneEvents(ctx, s.now().Add(-keepEvents)))
+		return errors.Join(
+			w.DeleteExpired(ctx, s.now().Add(-keepTokens), s.now().Add(-keepLinks)),
+			w.PruneEvents(ctx, s.now().Add(-keepEvents)),
+		)
 	})
 }
 

@@ -106,8 +106,8 @@ type Writer interface {
 	TouchClient(ctx context.Context, environmentID, id, client string, at time.Time) error
 	// DeleteTokensOf revokes the account and MCP tokens of an account and returns their ids.
 	DeleteTokensOf(ctx context.Context, accountID string) ([]string, error)
-	// DeleteExpired removes short-lived secrets, tokens and links that ended before the given time.
-	DeleteExpired(ctx context.Context, before time.Time) (int64, error)
+	// DeleteExpired removes account tokens and rotated secrets that ended before the one time, and links, with their secrets, before the other.
+	DeleteExpired(ctx context.Context, tokensBefore, linksBefore time.Time) error
 
 	InsertAccount(ctx context.Context, a Account) error
 	UpdateAccount(ctx context.Context, a Account) error

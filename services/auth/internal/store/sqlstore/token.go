@@ -135,20 +135,20 @@ func (w writer) DeleteTokensOf(ctx context.Context, accountID string) ([]string,
 	return collect(ctx, w.reader, "delete tokens", scanText, `DELETE FROM tokens WHERE account_id = $1 RETURNING id`, accountID)
 }
 
-func (w writer) DeleteExpired(ctx context.Context, before time.Time) (int64, error) {
-	var total int64
-	for _, query := range []string{
-		`DELETE FROM tokens WHERE kind = 'account' AND expires_at < $1`,
-		`DELETE FROM links WHERE expires_at < $1`,
-		`DELETE FROM secrets WHERE expires_at <> 0 AND expires_at < $1`,
+func (w writer) DeleteExpired(ctx context.Context, tokensBefore, linksBefore time.Time) error {
+	for _, c := range []struct {
+		query  string
+		before time.Time
+	}{
+		{`DELETE FROM tokens WHERE kind = 'account' AND expires_at < $1`, tokensBefore},
+		{`DELETE FROM secrets WHERE expires_at <> 0 AND expires_at < $1 AND owner_id IN (SELECT id FROM tokens)`, tokensBefore},
+		{`DELETE FROM links WHERE expires_at < $1`, linksBefore},
 	} {
-		n, err := w.count(ctx, "delete expired", query, micros(before))
-		if err != nil {
-			return 0, err
+		if _, err := w.count(ctx, "delete expired", c.query, micros(c.before)); err != nil {
+			return err
 		}
-		total += n
 	}
 	_, err := w.count(ctx, "delete orphans", `DELETE FROM secrets
-		WHERE owner_id NOT IN (SELECT id FROM tokens) AND owner_id NOT IN (SELECT id FROM links)`)
-	return total, err
+		WHERE NOT EXISTS (SELECT 1 FROM tokens WHERE id = owner_id) AND NOT EXISTS (SELECT 1 FROM links WHERE id = owner_id)`)
+	return err
 }

@@ -237,13 +237,19 @@ func expiry(t *testing.T, f *fixture) {
 	f.write(func(w store.Writer) error {
 		return errors.Join(w.InsertToken(f.ctx, short, []byte("short")), w.InsertToken(f.ctx, kept, []byte("kept")), w.InsertLink(f.ctx, link, []byte("link")))
 	})
-	f.write(func(w store.Writer) error { _, err := w.DeleteExpired(f.ctx, f.now); return err })
+	f.write(func(w store.Writer) error { return w.DeleteExpired(f.ctx, f.now, f.now) })
 	if _, err := f.TokenByHash(f.ctx, []byte("short")); err != nil {
 		t.Errorf("cleared at its very end: %v", err)
 	}
-	f.write(func(w store.Writer) error { _, err := w.DeleteExpired(f.ctx, f.now.Add(time.Second)); return err })
+	f.write(func(w store.Writer) error { return w.DeleteExpired(f.ctx, f.now.Add(time.Second), f.now) })
 	_, err := f.TokenByHash(f.ctx, []byte("short"))
 	notFound(t, "an ended account token", err)
+	if _, err := f.LinkByHash(f.ctx, []byte("link")); err != nil {
+		t.Errorf("a link went with the tokens: %v", err)
+	}
+	f.write(func(w store.Writer) error {
+		return w.DeleteExpired(f.ctx, f.now.Add(time.Second), f.now.Add(time.Second))
+	})
 	_, err = f.LinkByHash(f.ctx, []byte("link"))
 	notFound(t, "an ended link", err)
 	if _, err := f.TokenByHash(f.ctx, []byte("kept")); err != nil {
