@@ -52,7 +52,8 @@ type Service struct {
 	seen     *seen.Tracker
 	public   *connect.Server
 	internal *connect.Server
-	endpoint http.Handler
+	// endpoint serves agents, builder those who customise mappings.
+	endpoint, builder http.Handler
 }
 
 // New builds the service; nothing runs before Run.
@@ -86,12 +87,17 @@ func New(_ context.Context, cfg Config, d Deps) (*Service, error) {
 		seen:     seen.New(d.Auth, d.Log, d.Now),
 		internal: connect.NewServer(),
 	}
+	builderTools, err := tool.ForBuilder()
+	if err != nil {
+		return nil, err
+	}
 	pipeline := call.New(call.Options{
-		Log:      d.Log,
-		Errors:   errorTable,
+		Log:    d.Log,
+		Errors: errorTable,
 		Backends: map[tool.Backend]call.Backend{
 			tool.Proxy:   call.NewProxy(d.Proxy, errorTable),
 			tool.Unified: call.NewUnified(d.Unified, errorTable),
+			tool.Builder: call.NewBuilder(d.Unified, errorTable, tools),
 		},
 		Recorder: s.auditor,
 		Gate:     call.NewGate(ring, d.Now),
@@ -116,6 +122,9 @@ func New(_ context.Context, cfg Config, d Deps) (*Service, error) {
 		return nil, err
 	}
 	if s.endpoint, err = agents.Handler(); err != nil {
+		return nil, err
+	}
+	if s.builder, err = agents.Builder(builderTools); err != nil {
 		return nil, err
 	}
 	s.public, err = s.publicServer(cfg, d, tools, errorTable)
@@ -153,9 +162,10 @@ func Callers() []string { return []string{"auth"} }
 // Mount registers the service's surface: management over RPC and REST, and the MCP endpoint.
 func (s *Service) Mount(public, _ *edge.Mux) error {
 	public.RPC(s.public)
-	endpoint := edge.MaxBody(endpoint.MaxBody, s.endpoint)
-	public.Handle("/mcp", endpoint)
-	public.Handle("/mcp/{token...}", endpoint)
+	agents := edge.MaxBody(endpoint.MaxBody, s.endpoint)
+	public.Handle("/mcp", agents)
+	public.Handle("/mcp/{token...}", agents)
+	public.Handle("/mcp/builder", s.builder)
 	return public.REST(s.public,
 		gateway.Routes(mcpv1.NewMcpServerServiceClient, mcpv1.RegisterMcpServerServiceHandlerClient),
 		gateway.Routes(mcpv1.NewToolServiceClient, mcpv1.RegisterToolServiceHandlerClient),

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/sando-dev/sando/access"
+	"github.com/sando-dev/sando/catalog"
 	authv1 "github.com/sando-dev/sando/gen/sando/auth/v1"
 	"github.com/sando-dev/sando/kit/interceptor"
 	"github.com/sando-dev/sando/kit/rpcerr"
@@ -62,8 +63,9 @@ func (p *Pipeline) entry(ctx context.Context, w *work, outcome error) (*authv1.L
 		ArgumentsDigest: new(hex.EncodeToString(digest[:])),
 		RequestId:       interceptor.RequestIDFrom(ctx),
 	}
-	if len(caller.Grant.Accounts) == 1 {
-		e.IntegratedAccountId = &caller.Grant.Accounts[0]
+	e.IntegratedAccountId = accountOf(ctx)
+	if e.IntegratedAccountId == nil && w.arguments != nil {
+		e.IntegratedAccountId = optional(w.arguments.Text(catalog.ArgumentAccount))
 	}
 	if sc := trace.SpanContextFromContext(ctx); sc.IsValid() {
 		e.TraceId = new(sc.TraceID().String())

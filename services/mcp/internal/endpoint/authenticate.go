@@ -49,16 +49,15 @@ func hideToken(next http.Handler) http.Handler {
 	})
 }
 
-// authenticate puts the caller behind an MCP token into the context. A token in the URL that is unknown, expired or revoked is as if there were
-// nothing at that URL; as a bearer it is refused.
-func (e *Endpoint) authenticate() interceptor.Named {
+// authenticate puts the caller into the context, and tells who is refused for want of a token what to bring.
+func (e *Endpoint) authenticate(admit func(context.Context, *connect.CallInfo) (*access.Caller, error)) interceptor.Named {
 	return interceptor.Named{Name: "authenticate", Server: func(next connect.ServerFunc) connect.ServerFunc {
 		return func(ctx context.Context, spec connect.Spec, stream connect.ServerStream) error {
 			info, ok := connect.CallInfoForServerContext(ctx)
 			if !ok {
 				return rpcerr.New(rpcerr.Unauthenticated, "")
 			}
-			caller, err := e.caller(ctx, info)
+			caller, err := admit(ctx, info)
 			if err != nil {
 				if rpcerr.CodeOf(err) == rpcerr.Unauthenticated {
 					info.ResponseHeader().Set(headerChallenge, challenge)
@@ -70,7 +69,9 @@ func (e *Endpoint) authenticate() interceptor.Named {
 	}}
 }
 
-func (e *Endpoint) caller(ctx context.Context, info *connect.CallInfo) (*access.Caller, error) {
+// server is the caller behind an MCP token. A token in the URL that is unknown, expired or revoked is as if there were nothing at that URL; as a
+// bearer it is refused.
+func (e *Endpoint) server(ctx context.Context, info *connect.CallInfo) (*access.Caller, error) {
 	inURL := ctx.Value(urlTokenKey{}) != nil
 	bearer, ok := access.BearerOf(info.RequestHeader().Get(access.HeaderAuthorization))
 	if !ok {

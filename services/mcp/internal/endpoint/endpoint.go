@@ -96,27 +96,38 @@ func New(o Options) (*Endpoint, error) {
 
 // Handler serves the endpoint: /mcp with the token as bearer, /mcp/{token} with the token in the path.
 func (e *Endpoint) Handler() (http.Handler, error) {
+	rule := access.Rule{Service: "mcp", Kinds: []string{access.KindMCP}, Deferred: true}
+	h, err := e.guarded(Procedure, rule, e.server, e.serve)
+	if err != nil {
+		return nil, err
+	}
+	return hideToken(h), nil
+}
+
+// guarded runs a handler behind the chain that every call passes.
+func (e *Endpoint) guarded(
+	procedure string, rule access.Rule, admit func(context.Context, *connect.CallInfo) (*access.Caller, error),
+	serve func(context.Context, http.ResponseWriter, *http.Request) error,
+) (http.Handler, error) {
 	chain, err := interceptor.Chain(
 		interceptor.Recover(e.o.Log),
 		interceptor.RequestID(),
 		interceptor.Telemetry(e.o.Telemetry),
 		interceptor.Log(e.o.Log),
 		interceptor.Deadline(access.DefaultDeadline, 0),
-		e.authenticate(),
-		access.Authorise(map[string]access.Rule{
-			Procedure: {Service: "mcp", Kinds: []string{access.KindMCP}, Deferred: true},
-		}, e.o.Watch),
+		e.authenticate(admit),
+		access.Authorise(map[string]access.Rule{procedure: rule}, e.o.Watch),
 		interceptor.Validate(),
 		interceptor.Errors(e.o.Errors, e.o.Log),
 	)
 	if err != nil {
 		return nil, err
 	}
-	spec := connect.Spec{Procedure: Procedure, StreamType: connect.StreamTypeBidi}
-	return hideToken(gateway.NewStreams(e.o.Errors, chain).Handler(spec, e.serve)), nil
+	spec := connect.Spec{Procedure: procedure, StreamType: connect.StreamTypeBidi}
+	return gateway.NewStreams(e.o.Errors, chain).Handler(spec, serve), nil
 }
 
-// serve answers an authenticated request.
+// serve answers a request of an agent to its server.
 func (e *Endpoint) serve(ctx context.Context, w http.ResponseWriter, r *http.Request) error {
 	caller, _ := access.FromContext(ctx)
 	if err := e.admitOrigin(w, r, caller); err != nil {
@@ -127,19 +138,22 @@ func (e *Endpoint) serve(ctx context.Context, w http.ResponseWriter, r *http.Req
 		return err
 	}
 	interceptor.Note(ctx, slog.String("mcp_server_id", caller.MCP.GetId()))
-	// Answers are for this client alone, and proxies must not collect them.
+	return e.answer(ctx, w, r, &visit{server: server, record: caller.MCP})
+}
+
+// answer lets the short way or the SDK answer a request.
+func (e *Endpoint) answer(ctx context.Context, w http.ResponseWriter, r *http.Request, v *visit) error {
+	// Proxies must not collect answers.
 	w.Header().Set("X-Accel-Buffering", "no")
-	w.Header().Set("Cache-Control", "no-store")
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", "POST, OPTIONS")
-		return rpcerr.Newf(rpcerr.MethodNotAllowed, "this endpoint keeps no sessions and no streams, so it takes POST only")
+		return rpcerr.New(rpcerr.MethodNotAllowed, "this endpoint keeps no sessions and no streams, so it takes POST only")
 	}
 	lenientAccept(r)
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		return err
 	}
-	v := &visit{server: server, record: caller.MCP}
 	if e.fast(ctx, w, r, v, body) {
 		return nil
 	}

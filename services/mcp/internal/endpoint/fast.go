@@ -183,7 +183,7 @@ func (e *Endpoint) fast(ctx context.Context, w http.ResponseWriter, r *http.Requ
 // note tells who calls, as the SDK's middleware does.
 func (e *Endpoint) note(ctx context.Context, v *visit, q *request) {
 	interceptor.Note(ctx, slog.String("mcp_method", q.Method))
-	e.o.Seen.Used(ctx, v.record, q.client)
+	e.used(ctx, v, q.client)
 }
 
 func (e *Endpoint) fastCall(ctx context.Context, w http.ResponseWriter, v *visit, q *request) {
@@ -191,7 +191,7 @@ func (e *Endpoint) fastCall(ctx context.Context, w http.ResponseWriter, v *visit
 		Set: v.server.set, MaxBytes: v.server.maxBytes, Name: q.Name, Arguments: q.Arguments, Client: q.client,
 	}
 	if c.Client == "" {
-		c.Client = e.o.Seen.Client(v.record)
+		c.Client = e.client(v)
 	}
 	out := e.o.Pipeline.Do(ctx, c)
 	status := http.StatusOK

@@ -76,7 +76,7 @@ func (e *Endpoint) observe(set *tool.Set) mcp.Middleware {
 			}
 			v := visitFrom(ctx)
 			interceptor.Note(ctx, slog.String("mcp_method", method))
-			e.o.Seen.Used(ctx, v.record, clientOf(req))
+			e.used(ctx, v, clientOf(req))
 			if r, ok := req.(*mcp.CallToolRequest); ok && method == methodCallTool {
 				if _, has := set.Listed(r.Params.Name); !has && e.o.Extend == nil {
 					return nil, e.refuse(ctx, r)
@@ -172,9 +172,24 @@ func (e *Endpoint) callOf(ctx context.Context, r *mcp.CallToolRequest) call.Call
 		Answers:   answersOf(r.Params),
 	}
 	if c.Client == "" {
-		c.Client = e.o.Seen.Client(v.record)
+		c.Client = e.client(v)
 	}
 	return c
+}
+
+// used notes that a server was used; the builder is none.
+func (e *Endpoint) used(ctx context.Context, v *visit, client string) {
+	if v.record != nil {
+		e.o.Seen.Used(ctx, v.record, client)
+	}
+}
+
+// client is who used the server last, for requests that do not say.
+func (e *Endpoint) client(v *visit) string {
+	if v.record == nil {
+		return ""
+	}
+	return e.o.Seen.Client(v.record)
 }
 
 // canAsk says whether the client can put a question to its user between two requests. Revisions before 2026-07-28 would need a connection that
