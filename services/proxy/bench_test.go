@@ -3,12 +3,10 @@ package proxy
 import (
 	"fmt"
 	"log/slog"
-	"math"
 	"net/http"
 	"net/http/httptest"
 	"testing"
 
-	"github.com/sando-dev/sando/catalog"
 	"github.com/sando-dev/sando/emulator"
 )
 
@@ -37,7 +35,7 @@ func (d *discard) WriteString(s string) (int, error) {
 func BenchmarkPage(b *testing.B) {
 	for _, rows := range []int{1, 100, 1000} {
 		b.Run(fmt.Sprint(rows), func(b *testing.B) {
-			h := newBench(b, emulator.Options{Users: 1000, NoRateLimits: true, Bench: true}, boundless(b))
+			h := newBench(b, emulator.Options{Users: 1000, NoRateLimits: true, Bench: true}, unlimited(b), quiet)
 			r := httptest.NewRequestWithContext(b.Context(), http.MethodGet, fmt.Sprintf("/proxy/users?limit=%d", rows), nil)
 			r.Header.Set("Authorization", "Bearer "+tokenAccount)
 			b.ReportAllocs()
@@ -52,15 +50,5 @@ func BenchmarkPage(b *testing.B) {
 	}
 }
 
-// boundless lifts the rate limits, which a benchmark would only wait for.
-func boundless(b *testing.B) func(*Config, *Deps) {
-	b.Helper()
-	data, err := catalog.Default()
-	if err != nil {
-		b.Fatal(err)
-	}
-	for _, op := range data.Operations("torii") {
-		op.RateLimitPerMinute = math.MaxInt32
-	}
-	return func(_ *Config, d *Deps) { d.Catalog, d.Log = data, slog.New(slog.DiscardHandler) }
-}
+// quiet throws the log away.
+func quiet(_ *Config, d *Deps) { d.Log = slog.New(slog.DiscardHandler) }
