@@ -9,25 +9,38 @@ import (
 	"github.com/sando-dev/sando/services/unified"
 )
 
+// The configurations of the four services' own programs, which are put together in their main packages in the same way.
+type (
+	authd struct {
+		daemon.Config `yaml:",inline"`
+		// Auth configures the service.
+		Auth auth.Config `yaml:"auth"`
+	}
+	proxyd struct {
+		daemon.Config `yaml:",inline"`
+		// Proxy configures the service.
+		Proxy proxy.Config `yaml:"proxy"`
+	}
+	unifiedd struct {
+		daemon.Config `yaml:",inline"`
+		// Unified configures the service.
+		Unified unified.Config `yaml:"unified"`
+	}
+	mcpd struct {
+		daemon.Config `yaml:",inline"`
+		// MCP configures the service.
+		MCP mcp.Config `yaml:"mcp"`
+	}
+)
+
 // programs lists the binaries that are configured.
 func programs() []program {
+	all := allinone.DefaultConfig()
 	return []program{
-		{"sando", "All four services in one process.", allinone.DefaultConfig()},
-		{"authd", "auth alone.", struct {
-			daemon.Config `yaml:",inline"`
-			Auth          auth.Config `yaml:"auth"`
-		}{daemon.DefaultConfig(), auth.DefaultConfig()}},
-		{"proxyd", "proxy alone.", struct {
-			daemon.Config `yaml:",inline"`
-			Proxy         proxy.Config `yaml:"proxy"`
-		}{daemon.DefaultConfig(), proxy.DefaultConfig()}},
-		{"unifiedd", "unified alone.", struct {
-			daemon.Config `yaml:",inline"`
-			Unified       unified.Config `yaml:"unified"`
-		}{daemon.DefaultConfig(), unified.DefaultConfig()}},
-		{"mcpd", "mcp alone.", struct {
-			daemon.Config `yaml:",inline"`
-			MCP           mcp.Config `yaml:"mcp"`
-		}{daemon.DefaultConfig(), mcp.DefaultConfig()}},
+		{"sando", "All four services in one process.", &all},
+		{"authd", "auth alone.", &authd{daemon.DefaultConfig(), auth.DefaultConfig()}},
+		{"proxyd", "proxy alone.", &proxyd{daemon.DefaultConfig(), proxy.DefaultConfig()}},
+		{"unifiedd", "unified alone.", &unifiedd{daemon.DefaultConfig(), unified.DefaultConfig()}},
+		{"mcpd", "mcp alone.", &mcpd{daemon.DefaultConfig(), mcp.DefaultConfig()}},
 	}
 }
