@@ -34,7 +34,7 @@ type fakeAuth struct {
 	reports  []*internalauthv1.ReportCredentialRequest
 	audit    []*authv1.LogEntry
 	auditErr error
-	sequence int64
+	silent   bool
 	events   chan *internalauthv1.WatchRevocationsResponse
 }
 
@@ -135,8 +135,25 @@ func (f *fakeAuth) WatchRevocations(ctx context.Context, _ *internalauthv1.Watch
 				return err
 			}
 		case <-beat.C:
+			if f.isSilent() {
+				<-ctx.Done()
+				return ctx.Err()
+			}
 		}
 	}
+}
+
+// silence ends the heartbeat.
+func (f *fakeAuth) silence() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.silent = true
+}
+
+func (f *fakeAuth) isSilent() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.silent
 }
 
 func (f *fakeAuth) LeaseCredential(ctx context.Context, r *internalauthv1.LeaseCredentialRequest) (*internalauthv1.LeaseCredentialResponse, error) {
