@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/sando-dev/sando/catalog"
@@ -30,28 +29,8 @@ func writeCatalog(w *bytes.Buffer) error {
 
 // routeOf is the REST route of an operation.
 func routeOf(op *catalogv1.Operation) string {
-	resource := strings.Split(op.Id, ".")[1]
-	one := slices.ContainsFunc(op.Request.Parameters, func(p *catalogv1.Parameter) bool { return p.Name == "id" && p.In == "path" })
-	switch op.Kind {
-	case catalogv1.Kind_KIND_LIST:
-		return "GET /proxy/" + resource
-	case catalogv1.Kind_KIND_GET:
-		return "GET /proxy/" + resource + "/{id}"
-	case catalogv1.Kind_KIND_CREATE:
-		return "POST /proxy/" + resource
-	case catalogv1.Kind_KIND_UPDATE:
-		return "PATCH /proxy/" + resource + "/{id}"
-	case catalogv1.Kind_KIND_DELETE:
-		return "DELETE /proxy/" + resource + "/{id}"
-	}
-	verb := "POST"
-	if op.Effect == catalogv1.Effect_EFFECT_READ && op.Request.Body == nil {
-		verb = "GET"
-	}
-	if one {
-		return verb + " /proxy/" + resource + "/{id}/" + op.Method
-	}
-	return verb + " /proxy/" + resource + "/" + op.Method
+	verb, path := catalog.PublicRoute(op)
+	return verb + " " + path
 }
 
 func effect(e catalogv1.Effect) string {
