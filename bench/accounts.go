@@ -16,7 +16,7 @@ import (
 
 // rowB6 links a tenth of the accounts, asks for a page of each so that all are hot, and measures; then links the rest and does the same.
 func (b *bench) rowB6(ctx context.Context) error {
-	d, err := sando.StartAllInOne(ctx, b.fleet, sando.Options{Name: "many", Bin: b.bin(), Upstream: b.upstream})
+	d, err := sando.StartAllInOne(ctx, b.fleet, sando.Options{Name: "many", Bin: b.bin, Upstream: b.upstream})
 	if err != nil {
 		return err
 	}
@@ -65,7 +65,7 @@ func (b *bench) crowd(ctx context.Context, s *stage, n int) (footprint, error) {
 	if err := settle(ctx, s.Processes["proxy"]); err != nil {
 		return f, err
 	}
-	if f.heap, err = liveHeap(ctx, s.Debug); err != nil {
+	if f.heap, err = liveHeap(ctx, s.Debug["proxy"]); err != nil {
 		f.source = "resident memory, for want of the heap's size: " + err.Error()
 	}
 	u, err := s.Processes["proxy"].Usage()

@@ -55,8 +55,6 @@ func newBench(ctx context.Context, o options) (*bench, error) {
 
 func (b *bench) close() error { return b.fleet.Close() }
 
-func (b *bench) bin() string { return filepath.Join(b.root, "bin") }
-
 // startUpstream builds the peers that are Go programs and starts the stand-in Torii.
 func (b *bench) startUpstream(ctx context.Context) error {
 	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", b.peerBin("")+string(filepath.Separator), "./peers/...")
@@ -68,12 +66,15 @@ func (b *bench) startUpstream(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p, err := b.fleet.Start(fleet.Program{Name: "torii", Path: b.peerBin("torii"), Args: []string{"--listen", addr, "--users", "100000"}})
+	p, err := b.fleet.Start(fleet.Program{
+		Name: "torii", Path: b.peerBin("torii"),
+		Args: []string{"--listen", addr, "--users", strconv.Itoa(allUsers), "--gzip=" + strconv.FormatBool(b.gzip)},
+	})
 	if err != nil {
 		return err
 	}
 	b.upstream = "http://" + addr + "/v1.0"
-	return p.Await(ctx, fleet.Answers(b.upstream))
+	return p.Await(ctx, fleet.Listens(addr))
 }
 
 func (b *bench) peerBin(name string) string { return filepath.Join(b.fleet.Dir, "peers", name) }
@@ -83,7 +84,7 @@ func (b *bench) needAllInOne(ctx context.Context) (*stage, error) {
 	if b.allInOne != nil {
 		return b.allInOne, nil
 	}
-	d, err := sando.StartAllInOne(ctx, b.fleet, sando.Options{Name: "sando", Bin: b.bin(), Upstream: b.upstream})
+	d, err := sando.StartAllInOne(ctx, b.fleet, sando.Options{Name: "sando", Bin: b.bin, Upstream: b.upstream})
 	if err != nil {
 		return nil, err
 	}
@@ -96,7 +97,7 @@ func (b *bench) needSplit(ctx context.Context) (*stage, error) {
 	if b.split != nil {
 		return b.split, nil
 	}
-	d, err := sando.StartSplit(ctx, b.fleet, sando.Options{Name: "split", Bin: b.bin(), Upstream: b.upstream})
+	d, err := sando.StartSplit(ctx, b.fleet, sando.Options{Name: "split", Bin: b.bin, Upstream: b.upstream})
 	if err != nil {
 		return nil, err
 	}

@@ -34,9 +34,11 @@ type options struct {
 	accounts    int
 	many        int
 	quick       bool
+	gzip        bool
 	profile     string
 	results     string
 	root        string
+	bin         string
 }
 
 func parse(args []string) (options, error) {
@@ -46,12 +48,14 @@ func parse(args []string) (options, error) {
 	flags.IntVar(&o.rounds, "rounds", 5, "interleaved rounds")
 	seconds := flags.Float64("seconds", 3, "length of one target's turn in a round")
 	flags.IntVar(&o.connections, "connections", 16, "requests under way at once in a closed loop")
-	flags.IntVar(&o.accounts, "accounts", 2000, "linked accounts that a load is spread over; each is asked within its published rate limit")
+	flags.IntVar(&o.accounts, "accounts", 4000, "linked accounts that a load is spread over; each is asked within its published rate limit")
 	flags.IntVar(&o.many, "many", 100_000, "accounts of row B6, and a tenth of it to compare with")
-	flags.BoolVar(&o.quick, "quick", false, "a look in under two minutes: 2 short rounds, 600 accounts, no row that takes a minute by nature")
+	flags.BoolVar(&o.quick, "quick", false, "a look in under two minutes: 2 short rounds, 2000 accounts, no row that takes a minute by nature")
+	flags.BoolVar(&o.gzip, "gzip", false, "let the upstream compress; the budgets are for one that does not")
 	flags.StringVar(&o.profile, "profile", "", "write CPU profiles of proxy at 1, 100 and 1000 users to this `folder`")
 	flags.StringVar(&o.results, "results", "results", "`folder` for the JSON file and the Markdown table")
 	flags.StringVar(&o.root, "root", "..", "the repository's `folder`")
+	flags.StringVar(&o.bin, "bin", "", "`folder` of the built binaries (default: bin of the repository)")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
@@ -71,7 +75,13 @@ func parse(args []string) (options, error) {
 	if o.rounds < 1 || o.round <= 0 || o.connections < 1 || o.accounts < 1 || o.many < 10 {
 		return o, errors.New("rounds, seconds, connections and accounts must be positive, many at least 10")
 	}
-	o.root, err = filepath.Abs(o.root)
+	if o.root, err = filepath.Abs(o.root); err != nil {
+		return o, err
+	}
+	if o.bin == "" {
+		o.bin = filepath.Join(o.root, "bin")
+	}
+	o.bin, err = filepath.Abs(o.bin)
 	return o, err
 }
 
@@ -84,7 +94,7 @@ func (o *options) hurry(set map[string]bool) {
 		o.round = 500 * time.Millisecond
 	}
 	if !set["accounts"] {
-		o.accounts = 600
+		o.accounts = 2000
 	}
 	if !set["many"] {
 		o.many = 2000
@@ -127,6 +137,11 @@ func run(ctx context.Context, args []string) (err error) {
 	}
 	defer func() { err = errors.Join(err, b.close()) }()
 	b.measureRows(ctx)
+	if o.profile != "" {
+		if err := b.profiles(ctx); err != nil {
+			return err
+		}
+	}
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}

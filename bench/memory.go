@@ -37,7 +37,7 @@ func (b *bench) rowB5(ctx context.Context) error {
 
 // peaks starts four processes anew, so that the service's memory is its own and nothing before has raised it.
 func (b *bench) peaks(ctx context.Context, service, small, large string, least int64) (measure.Spread, error) {
-	d, err := sando.StartSplit(ctx, b.fleet, sando.Options{Name: "memory-" + service, Bin: b.bin(), Upstream: b.upstream})
+	d, err := sando.StartSplit(ctx, b.fleet, sando.Options{Name: "memory-" + service, Bin: b.bin, Upstream: b.upstream})
 	if err != nil {
 		return measure.Spread{}, err
 	}
@@ -50,7 +50,7 @@ func (b *bench) peaks(ctx context.Context, service, small, large string, least i
 	base := map[string]string{"proxy": d.Proxy, "unified": d.Unified}[service]
 	plan := load.Plan{Connections: 16, Duration: max(b.round, time.Second)}
 	var ratios []float64
-	for range max(2, b.rounds/2) {
+	for range max(1, b.rounds/2) {
 		r, err := b.interleave(ctx, "memory of "+service, []subject{
 			{"page of 100", load.Target{Next: s.get(base, small), Bytes: 10_000}, s.process(service)},
 			{"large page", load.Target{Next: s.get(base, large), Bytes: least}, s.process(service)},
@@ -73,11 +73,15 @@ func stopAll(d *sando.Deployment) {
 	}
 }
 
-// rowB15 starts the product on an empty folder, five times.
+// rowB15 starts the product on an empty folder, a few times.
 func (b *bench) rowB15(ctx context.Context) error {
 	var started, idle []float64
-	for i := range 5 {
-		d, err := sando.StartAllInOne(ctx, b.fleet, sando.Options{Name: fmt.Sprintf("start-%d", i), Bin: b.bin(), Upstream: b.upstream})
+	starts := 5
+	if b.quick {
+		starts = 3
+	}
+	for i := range starts {
+		d, err := sando.StartAllInOne(ctx, b.fleet, sando.Options{Name: fmt.Sprintf("start-%d", i), Bin: b.bin, Upstream: b.upstream})
 		if err != nil {
 			return err
 		}
@@ -96,7 +100,7 @@ func (b *bench) rowB15(ctx context.Context) error {
 	b.add(reading{Row: "B15", What: "idle memory, all in one", Unit: "MB", Value: measure.Of(idle), Must: 40})
 	for _, name := range []string{"sando", "authd", "proxyd", "unifiedd", "mcpd"} {
 		read := reading{Row: "B15", What: "size of the binary", Case: name, Unit: "MB", Must: 60}
-		if info, err := os.Stat(filepath.Join(b.bin(), name)); err != nil {
+		if info, err := os.Stat(filepath.Join(b.bin, name)); err != nil {
 			read.Missing = err.Error()
 		} else {
 			read.Value = once(float64(info.Size()) / 1e6)

@@ -131,7 +131,11 @@ func (b *bench) rowB13(ctx context.Context) error {
 		return err
 	}
 	four, splitErr := b.needSplit(ctx)
-	for _, users := range pageSizes() {
+	sizes := pageSizes()
+	if b.quick {
+		sizes = []int{100}
+	}
+	for _, users := range sizes {
 		least, err := pageBytes(ctx, upstreamPage(b.upstream, users)())
 		if err != nil {
 			return err

@@ -42,7 +42,7 @@ func (b *bench) needPeer(ctx context.Context, name string) (*peer, error) {
 		return nil, err
 	}
 	p := &peer{url: "http://" + addr, process: process}
-	if err := process.Await(ctx, fleet.Answers(p.url+"/")); err != nil {
+	if err := process.Await(ctx, fleet.Listens(addr)); err != nil {
 		return nil, err
 	}
 	b.peers[name] = p

@@ -180,6 +180,9 @@ func (s scene) cost(name string) []string {
 }
 
 func (r reading) budget() string {
+	if r.Missing != "" && r.Must == 0 {
+		return "-"
+	}
 	text := "<= " + number(r.Must) + unit(r.Unit)
 	if r.Goal > 0 {
 		text += " (" + number(r.Goal) + ")"

@@ -108,7 +108,19 @@ func (p *Process) Await(ctx context.Context, ready func(context.Context) bool) e
 	return nil
 }
 
-// Answers tells whether a URL answers with a status below 500.
+// Listens tells whether somebody accepts connections on an address.
+func Listens(addr string) func(context.Context) bool {
+	return func(ctx context.Context) bool {
+		conn, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
+		if err != nil {
+			return false
+		}
+		conn.Close()
+		return true
+	}
+}
+
+// Answers tells whether a URL answers 200.
 func Answers(url string) func(context.Context) bool {
 	return func(ctx context.Context) bool {
 		r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
@@ -120,7 +132,7 @@ func Answers(url string) func(context.Context) bool {
 			return false
 		}
 		resp.Body.Close()
-		return resp.StatusCode < 500
+		return resp.StatusCode == http.StatusOK
 	}
 }
 

@@ -23,8 +23,8 @@ import (
 type Deployment struct {
 	// Auth, Proxy, Unified and MCP are base URLs; all in one they are the same.
 	Auth, Proxy, Unified, MCP string
-	// Debug is where profiles of the process that has proxy can be had.
-	Debug string
+	// Debug is where profiles can be had, by service.
+	Debug map[string]string
 	// Processes by service; all in one it is one process under every name.
 	Processes map[string]*fleet.Process
 	// Token is an API token of the one environment.
@@ -80,11 +80,11 @@ func StartAllInOne(ctx context.Context, f *fleet.Fleet, o Options) (*Deployment,
 	if err != nil {
 		return nil, err
 	}
-	if err := p.Await(ctx, ready(base)); err != nil {
+	if err := p.Await(ctx, fleet.Answers(base+"/readyz")); err != nil {
 		return nil, err
 	}
 	d := &Deployment{
-		Auth: base, Proxy: base, Unified: base, MCP: base, Debug: "http://" + debug, Ready: time.Since(began),
+		Auth: base, Proxy: base, Unified: base, MCP: base, Debug: map[string]string{"proxy": "http://" + debug}, Ready: time.Since(began),
 		Processes: map[string]*fleet.Process{"auth": p, "proxy": p, "unified": p, "mcp": p},
 	}
 	d.Token, err = cli.token(ctx)
@@ -95,22 +95,6 @@ func StartAllInOne(ctx context.Context, f *fleet.Fleet, o Options) (*Deployment,
 func metricsOn(addr string) []string {
 	host, port, _ := strings.Cut(addr, ":")
 	return []string{"OTEL_METRICS_EXPORTER=prometheus", "OTEL_EXPORTER_PROMETHEUS_HOST=" + host, "OTEL_EXPORTER_PROMETHEUS_PORT=" + port}
-}
-
-// ready asks a deployment whether it serves.
-func ready(base string) func(context.Context) bool {
-	return func(ctx context.Context) bool {
-		r, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/readyz", nil)
-		if err != nil {
-			return false
-		}
-		resp, err := http.DefaultClient.Do(r)
-		if err != nil {
-			return false
-		}
-		resp.Body.Close()
-		return resp.StatusCode == http.StatusOK
-	}
 }
 
 // operator is the product's CLI, on one data folder.

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 
@@ -27,18 +26,18 @@ func StartSplit(ctx context.Context, f *fleet.Fleet, o Options) (*Deployment, er
 	d := &Deployment{
 		Auth: "http://" + s.addrs["auth"].public, Proxy: "http://" + s.addrs["proxy"].public,
 		Unified: "http://" + s.addrs["unified"].public, MCP: "http://" + s.addrs["mcp"].public,
-		Debug: "http://" + s.addrs["proxy"].debug, Processes: make(map[string]*fleet.Process),
+		Debug: make(map[string]string), Processes: make(map[string]*fleet.Process),
 	}
 	for _, service := range services() {
 		p, err := s.start(f, service)
 		if err != nil {
 			return nil, err
 		}
-		d.Processes[service] = p
+		d.Processes[service], d.Debug[service] = p, "http://"+s.addrs[service].debug
 	}
 	// Each needs others to be ready, so they are awaited only when all have started.
 	for _, service := range services() {
-		if err := d.Processes[service].Await(ctx, ready("http://"+s.addrs[service].public)); err != nil {
+		if err := d.Processes[service].Await(ctx, fleet.Answers("http://"+s.addrs[service].public+"/readyz")); err != nil {
 			return nil, err
 		}
 	}
@@ -112,14 +111,12 @@ func (s *split) settings(service string) map[string]any {
 	own := map[string]map[string]any{
 		"auth": {
 			"store": data("auth.db"), "keys": map[string]any{"file": filepath.Join(s.dir, "data", "keys.yaml")},
-			"public_url": "http://" + s.addrs["auth"].public,
+			"public_url": "http://" + at.public,
 		},
-		"proxy": {
-			"store": data("proxy.db"), "sealing_keys": s.sealing, "base_urls": map[string]any{"torii": s.options.Upstream},
-		},
+		"proxy":   {"store": data("proxy.db"), "sealing_keys": s.sealing, "base_urls": map[string]any{"torii": s.options.Upstream}},
 		"unified": {"store": data("unified.db"), "sealing_keys": s.sealing},
-		"mcp":     {"mcp": map[string]any{"sealing_keys": s.sealing, "public_base_url": "http://" + at.public}},
+		"mcp":     {"sealing_keys": s.sealing, "public_base_url": "http://" + at.public},
 	}
-	maps.Copy(all, own[service])
+	all[service] = own[service]
 	return all
 }

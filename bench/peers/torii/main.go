@@ -22,18 +22,22 @@ const keyPrefix = "bench-"
 func main() {
 	listen := flag.String("listen", "127.0.0.1:0", "address")
 	users := flag.Int("users", 20_000, "users of the organisation that all share")
+	gzip := flag.Bool("gzip", false, "compress answers for who accepts it; without, every proxy carries the same bytes")
 	flag.Parse()
 	l, err := net.Listen("tcp", *listen)
 	if err != nil {
 		log.Fatal(err)
 	}
 	torii := emulator.New(emulator.Options{Users: *users, Bench: true, NoRateLimits: true})
-	server := &http.Server{Handler: &crowd{torii}, ReadHeaderTimeout: 10 * time.Second}
+	server := &http.Server{Handler: &crowd{torii, *gzip}, ReadHeaderTimeout: 10 * time.Second}
 	log.Fatal(server.Serve(l))
 }
 
 // crowd is the emulator for everybody.
-type crowd struct{ torii *emulator.Emulator }
+type crowd struct {
+	torii *emulator.Emulator
+	gzip  bool
+}
 
 func (c *crowd) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	number, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "+keyPrefix)
@@ -43,9 +47,12 @@ func (c *crowd) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if r.URL.Path == emulator.BasePath+"/orgs/my" {
 		w.Header().Set("Content-Type", "application/json; charset=utf-8")
-		fmt.Fprintf(w, `{"id":%s,"companyName":"Organisation %s","domain":"org%s.example"}`, number, number, number)
+		fmt.Fprintf(w, `{"org":{"id":%s,"companyName":"Organisation %s","domain":"org%s.example","creationTime":"2020-01-01T00:00:00.000Z"}}`, number, number, number)
 		return
 	}
 	r.Header.Set("Authorization", "Bearer "+emulator.DefaultKey)
+	if !c.gzip {
+		r.Header.Del("Accept-Encoding")
+	}
 	c.torii.ServeHTTP(w, r)
 }
