@@ -170,6 +170,7 @@ func TestTransportRules(t *testing.T) {
 		{"session of another server is ignored", "POST", listBody, []string{"Mcp-Session-Id", "abc"}, 200, `"tools"`},
 		{"batch in 2025-03-26", "POST", batch, []string{"Mcp-Protocol-Version", "2025-03-26"}, 200, `"tools"`},
 		{"batch in 2025-06-18", "POST", batch, []string{"Mcp-Protocol-Version", "2025-06-18"}, 400, "batch"},
+		{"endless batch", "POST", "[" + strings.Repeat(pingBody+",", 50) + pingBody + "]", []string{"Mcp-Protocol-Version", "2025-03-26"}, 413, "at most 50"},
 		{"not JSON", "POST", `{"jsonrpc"`, nil, 400, ""},
 		{"unknown method", "POST", `{"jsonrpc":"2.0","id":1,"method":"tools/paint"}`, nil, 400, ""},
 		{"stateless without its headers", "POST", `{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"_meta":{` +

@@ -8,8 +8,10 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"strings"
 
 	"connectrpc.com/connect/v2"
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 	"go.opentelemetry.io/otel/propagation"
 
@@ -157,6 +159,9 @@ func (e *Endpoint) answer(ctx context.Context, w http.ResponseWriter, r *http.Re
 	if e.fast(ctx, w, r, v, body) {
 		return nil
 	}
+	if err := boundedBatch(body); err != nil {
+		return err
+	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	e.sdk.ServeHTTP(w, r.WithContext(context.WithValue(ctx, visitKey{}, v)))
 	return nil
@@ -178,8 +183,31 @@ func visitFrom(ctx context.Context) *visit {
 
 // lenientAccept lets in clients that name no content type, or only JSON, which is what they get.
 func lenientAccept(r *http.Request) {
-	accept := r.Header.Values("Accept")
-	if len(accept) == 0 || len(accept) == 1 && (accept[0] == "" || accept[0] == "*/*" || accept[0] == "application/json") {
+	accept := strings.Join(r.Header.Values("Accept"), ",")
+	if accept == "" || strings.Contains(accept, "*/*") || strings.Contains(accept, "application/json") {
 		r.Header.Set("Accept", "application/json, text/event-stream")
 	}
+}
+
+// maxBatch is the most messages in one request. Batches belong to one old revision; without a limit a small request could ask for any amount.
+const maxBatch = 50
+
+// boundedBatch refuses a batch that is too long. What is not JSON at all is left to the SDK.
+func boundedBatch(body []byte) error {
+	if jsontext.Value(bytes.TrimLeft(body, " \t\r\n")).Kind() != '[' {
+		return nil
+	}
+	dec := jsontext.NewDecoder(bytes.NewReader(body))
+	if _, err := dec.ReadToken(); err != nil {
+		return nil
+	}
+	for n := 0; dec.PeekKind() != ']'; n++ {
+		if n == maxBatch {
+			return rpcerr.Newf(rpcerr.RequestTooLarge, "a batch may have at most %d messages", maxBatch)
+		}
+		if dec.SkipValue() != nil {
+			return nil
+		}
+	}
+	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"sync"
 	"testing"
 	"time"
 
@@ -13,10 +14,10 @@ import (
 	"connectrpc.com/connect/v2/connectinprocess"
 
 	"github.com/sando-dev/sando/access"
-	"github.com/sando-dev/sando/catalog"
 	"github.com/sando-dev/sando/gen/sando/proxy/v1/proxyv1connect"
 	"github.com/sando-dev/sando/kit/edge"
 	"github.com/sando-dev/sando/kit/kittest"
+	"github.com/sando-dev/sando/kit/rpcerr"
 	"github.com/sando-dev/sando/kit/sealed"
 	"github.com/sando-dev/sando/kit/telemetry"
 	"github.com/sando-dev/sando/services/mcp"
@@ -24,11 +25,15 @@ import (
 
 // A Stack is the service on a loopback port, and what it talks to.
 type Stack struct {
-	Auth  *Auth
-	Proxy *Proxy
-	Log   *kittest.Log
+	Auth    *Auth
+	Proxy   *Proxy
+	Unified *Unified
+	Log     *kittest.Log
 	// URL is where the service is.
 	URL string
+
+	errs   *rpcerr.Table
+	config mcp.Config
 }
 
 // Start runs the service until the test ends.
@@ -38,33 +43,39 @@ func Start(t testing.TB, change ...func(*mcp.Config)) *Stack {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &Stack{Auth: newAuth(t, errorTable), Proxy: &Proxy{errs: errorTable, rows: 250, fill: 100}, Log: kittest.Logger(t)}
-	data, err := catalog.Default()
-	if err != nil {
-		t.Fatal(err)
+	s := &Stack{
+		Auth: newAuth(t, errorTable), Proxy: &Proxy{errs: errorTable, rows: 250, fill: 100}, Unified: &Unified{}, Log: kittest.Logger(t),
+		errs: errorTable, config: mcp.DefaultConfig(),
 	}
+	s.config.SealingKeys = []sealed.Key{sealed.Generate()}
+	for _, f := range change {
+		f(&s.config)
+	}
+	s.URL, _ = s.Replica(t)
+	return s
+}
+
+// Replica runs one more replica of the service, of the same configuration and with the same others; stop ends it at once.
+func (s *Stack) Replica(t testing.TB) (url string, stop func()) {
+	t.Helper()
 	outgoing, err := access.Outgoing(telemetry.Off())
 	if err != nil {
 		t.Fatal(err)
 	}
-	auth, proxy := connect.NewServer(), connect.NewServer()
+	auth, proxy, unified := connect.NewServer(), connect.NewServer(), connect.NewServer()
 	s.Auth.register(auth)
+	s.Unified.register(unified)
 	proxyv1connect.RegisterProxyServiceHandler(proxy, s.Proxy)
-	cfg := mcp.DefaultConfig()
-	cfg.SealingKeys = []sealed.Key{sealed.Generate()}
-	for _, f := range change {
-		f(&cfg)
-	}
-	service, err := mcp.New(t.Context(), cfg, mcp.Deps{
-		Log: s.Log.Logger, Telemetry: telemetry.Off(), Catalog: data,
+	service, err := mcp.New(t.Context(), s.config, mcp.Deps{
+		Log: s.Log.Logger, Telemetry: telemetry.Off(),
 		Auth:    connect.NewClient(connectinprocess.New(auth), outgoing...),
 		Proxy:   connect.NewClient(connectinprocess.New(proxy), outgoing...),
-		Unified: connect.NewClient(connectinprocess.New(proxy), outgoing...),
+		Unified: connect.NewClient(connectinprocess.New(unified), outgoing...),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	options := edge.MuxOptions{Errors: errorTable, JSON: access.JSON(), Log: s.Log.Logger}
+	options := edge.MuxOptions{Errors: s.errs, JSON: access.JSON(), Log: s.Log.Logger}
 	public := edge.NewMux(options)
 	if err := service.Mount(public, edge.NewMux(options)); err != nil {
 		t.Fatal(err)
@@ -73,19 +84,18 @@ func Start(t testing.TB, change ...func(*mcp.Config)) *Stack {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.URL = "http://" + listener.Addr()
-	s.serve(t, service.Run, listener)
-	return s
+	url = "http://" + listener.Addr()
+	return url, s.serve(t, url, service.Run, listener)
 }
 
-// serve runs the parts and waits until the service answers.
-func (s *Stack) serve(t testing.TB, run func(context.Context) error, listener *edge.Server) {
+// serve runs the parts, waits until the service answers, and gives what stops them.
+func (s *Stack) serve(t testing.TB, url string, run func(context.Context) error, listener *edge.Server) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 2)
 	go func() { ended <- run(ctx) }()
 	go func() { ended <- listener.Run(ctx) }()
-	t.Cleanup(func() {
+	stop = sync.OnceFunc(func() {
 		within, done := context.WithTimeout(context.Background(), 10*time.Second)
 		defer done()
 		if err := listener.Close(within); err != nil {
@@ -98,21 +108,28 @@ func (s *Stack) serve(t testing.TB, run func(context.Context) error, listener *e
 			}
 		}
 	})
+	t.Cleanup(stop)
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for range 1000 {
-		if status, _ := s.Do(t, "GET", "/integrated-account/"+Account+"/mcp", ""); status == http.StatusOK {
-			return
+		if status, _ := do(t, "GET", url+"/integrated-account/"+Account+"/mcp", ""); status == http.StatusOK {
+			return stop
 		}
 		<-tick.C
 	}
 	t.Fatal("the service does not answer")
+	return nil
 }
 
 // Do makes a REST call with the API token.
 func (s *Stack) Do(t testing.TB, method, path, body string) (int, map[string]any) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), method, s.URL+path, bytes.NewReader([]byte(body)))
+	return do(t, method, s.URL+path, body)
+}
+
+func do(t testing.TB, method, url, body string) (int, map[string]any) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, url, bytes.NewReader([]byte(body)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,7 +146,7 @@ func (s *Stack) Do(t testing.TB, method, path, body string) (int, map[string]any
 	}
 	var out map[string]any
 	if err := json.Unmarshal(b, &out); err != nil {
-		t.Fatalf("%s %s: %d %s: %v", method, path, res.StatusCode, b, err)
+		t.Fatalf("%s %s: %d %s: %v", method, url, res.StatusCode, b, err)
 	}
 	return res.StatusCode, out
 }
