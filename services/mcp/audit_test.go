@@ -32,14 +32,22 @@ func TestCallsAreRecorded(t *testing.T) {
 		want                  *authv1.LogEntry
 	}{
 		{"success", "get_single_torii_user_by_id", `{"id":7}`, nil, &authv1.LogEntry{Action: "torii.users.get", Status: 200}},
-		{"bad arguments", "get_single_torii_user_by_id", `{}`, nil,
-			&authv1.LogEntry{Action: "torii.users.get", Status: 400, Code: new("VALIDATION_FAILED")}},
-		{"provider's error", "get_single_torii_user_by_id", `{"id":8}`, upstream,
-			&authv1.LogEntry{Action: "torii.users.get", Status: 404, Code: new("UPSTREAM_NOT_FOUND"), UpstreamStatus: new(int32(404))}},
-		{"out of scope", "delete_a_torii_contract_by_id", `{"id":7}`, nil,
-			&authv1.LogEntry{Action: "torii.contracts.delete", Status: 403, Code: new("OPERATION_NOT_GRANTED")}},
-		{"no such tool", "drop_everything", `{}`, nil,
-			&authv1.LogEntry{Action: "mcp.tools.call", Status: 404, Code: new("UNKNOWN_TOOL")}},
+		{
+			"bad arguments", "get_single_torii_user_by_id", `{}`, nil,
+			&authv1.LogEntry{Action: "torii.users.get", Status: 400, Code: new("VALIDATION_FAILED")},
+		},
+		{
+			"provider's error", "get_single_torii_user_by_id", `{"id":8}`, upstream,
+			&authv1.LogEntry{Action: "torii.users.get", Status: 404, Code: new("UPSTREAM_NOT_FOUND"), UpstreamStatus: new(int32(404))},
+		},
+		{
+			"out of scope", "delete_a_torii_contract_by_id", `{"id":7}`, nil,
+			&authv1.LogEntry{Action: "torii.contracts.delete", Status: 403, Code: new("OPERATION_NOT_GRANTED")},
+		},
+		{
+			"no such tool", "drop_everything", `{}`, nil,
+			&authv1.LogEntry{Action: "mcp.tools.call", Status: 404, Code: new("UNKNOWN_TOOL")},
+		},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

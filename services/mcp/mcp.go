@@ -61,90 +61,112 @@ func New(_ context.Context, cfg Config, d Deps) (*Service, error) {
 	if err := cfg.check(); err != nil {
 		return nil, fmt.Errorf("mcp: %w", err)
 	}
-	if d.Now == nil {
-		d.Now = time.Now
-	}
-	errorTable, err := access.ErrorTable()
+	p, err := newParts(cfg, d)
 	if err != nil {
-		return nil, err
-	}
-	if d.Catalog == nil {
-		if d.Catalog, err = catalog.Default(); err != nil {
-			return nil, err
-		}
-	}
-	ring, err := sealed.ParseRing(cfg.SealingKeys)
-	if err != nil {
-		return nil, fmt.Errorf("mcp: sealing_keys: %w", err)
-	}
-	tools, err := tool.All(d.Catalog, integration)
-	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("mcp: %w", err)
 	}
 	s := &Service{
-		access:   access.New(d.Auth, access.Options{Log: d.Log, Now: d.Now}),
-		auditor:  access.NewAuditor(d.Auth, d.Log),
-		seen:     seen.New(d.Auth, d.Log, d.Now),
+		access:   access.New(p.Auth, access.Options{Log: p.Log, Now: p.Now}),
+		auditor:  access.NewAuditor(p.Auth, p.Log),
+		seen:     seen.New(p.Auth, p.Log, p.Now),
 		internal: connect.NewServer(),
 	}
-	builderTools, err := tool.ForBuilder()
-	if err != nil {
-		return nil, err
+	if err := s.buildEndpoints(p); err != nil {
+		return nil, fmt.Errorf("mcp: %w", err)
 	}
-	pipeline := call.New(call.Options{
-		Log:    d.Log,
-		Errors: errorTable,
-		Backends: map[tool.Backend]call.Backend{
-			tool.Proxy:   call.NewProxy(d.Proxy, errorTable),
-			tool.Unified: call.NewUnified(d.Unified, errorTable),
-			tool.Builder: call.NewBuilder(d.Unified, errorTable, tools),
-		},
-		Recorder: s.auditor,
-		Gate:     call.NewGate(ring, d.Now),
-		Known:    tools,
-		Timeout:  cfg.CallTimeout,
-		Now:      d.Now,
-	})
+	if s.public, err = s.publicServer(p); err != nil {
+		return nil, fmt.Errorf("mcp: %w", err)
+	}
+	return s, nil
+}
+
+// parts are what the service is made of.
+type parts struct {
+	Deps
+	cfg    Config
+	errors *rpcerr.Table
+	ring   *sealed.Ring
+	// tools are all tools of agents, builders those that customise mappings.
+	tools, builders []*tool.Tool
+}
+
+func newParts(cfg Config, d Deps) (p parts, err error) {
+	p = parts{Deps: d, cfg: cfg}
+	if p.Now == nil {
+		p.Now = time.Now
+	}
+	if p.Catalog == nil {
+		if p.Catalog, err = catalog.Default(); err != nil {
+			return p, err
+		}
+	}
+	if p.errors, err = access.ErrorTable(); err != nil {
+		return p, err
+	}
+	if p.ring, err = sealed.ParseRing(cfg.SealingKeys); err != nil {
+		return p, fmt.Errorf("sealing_keys: %w", err)
+	}
+	if p.tools, err = tool.All(p.Catalog, integration); err != nil {
+		return p, err
+	}
+	p.builders, err = tool.ForBuilder()
+	return p, err
+}
+
+func (s *Service) buildEndpoints(p parts) error {
 	agents, err := endpoint.New(endpoint.Options{
-		Log:           d.Log,
-		Telemetry:     d.Telemetry,
-		Errors:        errorTable,
+		Log:           p.Log,
+		Telemetry:     p.Telemetry,
+		Errors:        p.errors,
 		Authenticator: s.access,
 		Watch:         s.access,
-		Tools:         tools,
-		Pipeline:      pipeline,
+		Tools:         p.tools,
+		Pipeline:      s.pipeline(p),
 		Seen:          s.seen,
-		Origins:       cfg.AllowedOrigins,
-		PageSize:      cfg.ToolsPageSize,
+		Origins:       p.cfg.AllowedOrigins,
+		PageSize:      p.cfg.ToolsPageSize,
 		Version:       app.Version(),
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if s.endpoint, err = agents.Handler(); err != nil {
-		return nil, err
+		return err
 	}
-	if s.builder, err = agents.Builder(builderTools); err != nil {
-		return nil, err
-	}
-	s.public, err = s.publicServer(cfg, d, tools, errorTable)
-	return s, err
+	s.builder, err = agents.Builder(p.builders)
+	return err
 }
 
-func (s *Service) publicServer(cfg Config, d Deps, tools []*tool.Tool, errorTable *rpcerr.Table) (*connect.Server, error) {
+func (s *Service) pipeline(p parts) *call.Pipeline {
+	return call.New(call.Options{
+		Errors: p.errors,
+		Backends: map[tool.Backend]call.Backend{
+			tool.Proxy:   call.NewProxy(p.Proxy, p.errors),
+			tool.Unified: call.NewUnified(p.Unified, p.errors),
+			tool.Builder: call.NewBuilder(p.Unified, p.errors, p.tools),
+		},
+		Recorder: s.auditor,
+		Gate:     call.NewGate(p.ring, p.Now),
+		Known:    p.tools,
+		Timeout:  p.cfg.CallTimeout,
+		Now:      p.Now,
+	})
+}
+
+func (s *Service) publicServer(p parts) (*connect.Server, error) {
 	chain, err := access.Chain(access.ChainOptions{
-		Log:           d.Log,
-		Telemetry:     d.Telemetry,
+		Log:           p.Log,
+		Telemetry:     p.Telemetry,
 		Authenticator: s.access,
 		Watch:         s.access,
 		Rules:         servers.Rules(),
-		Errors:        errorTable,
+		Errors:        p.errors,
 	})
 	if err != nil {
 		return nil, err
 	}
 	server := connect.NewServer(chain...)
-	service := servers.New(servers.Options{Auth: d.Auth, Tools: tools, PublicBaseURL: cfg.PublicBaseURL, Now: d.Now})
+	service := servers.New(servers.Options{Auth: p.Auth, Tools: p.tools, PublicBaseURL: p.cfg.PublicBaseURL, Now: p.Now})
 	mcpv1connect.RegisterMcpServerServiceHandler(server, service)
 	mcpv1connect.RegisterToolServiceHandler(server, service)
 	return server, access.RequireRules(server.Specs(), servers.Rules())

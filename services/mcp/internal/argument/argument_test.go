@@ -86,10 +86,14 @@ func TestFiles(t *testing.T) {
 	}{
 		{"base64", `{"file":"aGk=","file_name":"a.csv","type":"attachment"}`, argument.File{Name: "a.csv", Bytes: []byte("hi")}},
 		{"base64 for URLs, unpadded", `{"file":"_-8","file_name":"a.csv","type":"attachment"}`, argument.File{Name: "a.csv", Bytes: []byte{0xff, 0xef}}},
-		{"data URL", `{"file":"data:text/csv;charset=utf-8;base64,aGk=","file_name":"a.csv","type":"attachment"}`,
-			argument.File{Name: "a.csv", ContentType: "text/csv", Bytes: []byte("hi")}},
-		{"resource", `{"file":{"uri":"file:///tmp/b.csv","mimeType":"text/csv","blob":"aGk="},"type":"attachment"}`,
-			argument.File{Name: "b.csv", ContentType: "text/csv", Bytes: []byte("hi")}},
+		{
+			"data URL", `{"file":"data:text/csv;charset=utf-8;base64,aGk=","file_name":"a.csv","type":"attachment"}`,
+			argument.File{Name: "a.csv", ContentType: "text/csv", Bytes: []byte("hi")},
+		},
+		{
+			"resource", `{"file":{"uri":"file:///tmp/b.csv","mimeType":"text/csv","blob":"aGk="},"type":"attachment"}`,
+			argument.File{Name: "b.csv", ContentType: "text/csv", Bytes: []byte("hi")},
+		},
 		{"text resource", `{"file":{"uri":"file:///b.csv","text":"hi"},"type":"attachment"}`, argument.File{Name: "b.csv", Bytes: []byte("hi")}},
 	}
 	for _, test := range tests {

@@ -40,12 +40,6 @@ func (v *Values) Raw(name string) []byte {
 	return g.raw
 }
 
-// Bool is an argument that is true or false; false when it was not given.
-func (v *Values) Bool(name string) bool {
-	g, _ := v.find(name)
-	return g.raw.Kind() == 't'
-}
-
 // Int is an integer argument; false when it was not given.
 func (v *Values) Int(name string) (int, bool) {
 	g, ok := v.find(name)
@@ -138,7 +132,7 @@ type File struct {
 }
 
 // File reads the file of an upload: base64, a data URL, or an embedded resource ({"uri", "mimeType", "blob" or "text"}). The error is
-// FILE_REJECTED's cousin for arguments: VALIDATION_FAILED naming the argument.
+// VALIDATION_FAILED and names the argument.
 func (v *Values) File() (File, error) {
 	upload := v.operation.GetRequest().GetBody().GetUpload()
 	field := upload.GetFileField()

@@ -5,7 +5,6 @@ package call
 import (
 	"context"
 	"encoding/json"
-	"log/slog"
 	"time"
 
 	"github.com/sando-dev/sando/access"
@@ -74,7 +73,6 @@ type Recorder interface {
 
 // Options are what a [Pipeline] needs.
 type Options struct {
-	Log      *slog.Logger
 	Errors   *rpcerr.Table
 	Backends map[tool.Backend]Backend
 	Recorder Recorder

@@ -48,7 +48,7 @@ func Handler(log *slog.Logger, origins ...string) (http.Handler, error) {
 	e, err := endpoint.New(endpoint.Options{
 		Log: log, Telemetry: telemetry.Off(), Errors: errorTable, Authenticator: owner, Watch: owner, Tools: tools,
 		Pipeline: call.New(call.Options{
-			Log: log, Errors: errorTable, Backends: map[tool.Backend]call.Backend{tool.Proxy: nobody{}}, Recorder: nobody{},
+			Errors: errorTable, Backends: map[tool.Backend]call.Backend{tool.Proxy: nobody{}}, Recorder: nobody{},
 			Known: tools, Timeout: time.Minute, Now: time.Now,
 		}),
 		Seen: nobody{}, Origins: origins, PageSize: 100, Version: "conformance", Extend: addFixtures,

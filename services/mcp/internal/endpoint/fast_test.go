@@ -42,8 +42,10 @@ func comparisons() []session {
 		{"list with params of the wrong type", `{"jsonrpc":"2.0","id":1,"method":"tools/list","params":[]}`, nil},
 		{"list with null params", `{"jsonrpc":"2.0","id":1,"method":"tools/list","params":null}`, nil},
 		{"stateless list", `{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{` + statelessMeta + `}}`, stateless("tools/list", "")},
-		{"stateless list without its method header", `{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{` + statelessMeta + `}}`,
-			[]string{"Mcp-Protocol-Version", "2026-07-28"}},
+		{
+			"stateless list without its method header", `{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{` + statelessMeta + `}}`,
+			[]string{"Mcp-Protocol-Version", "2026-07-28"},
+		},
 		{"stateless list without meta", `{"jsonrpc":"2.0","id":1,"method":"tools/list"}`, stateless("tools/list", "")},
 		{"stateless list without header", `{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{` + statelessMeta + `}}`, nil},
 		{"stateless list with bad capabilities", `{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{` +

@@ -96,7 +96,7 @@ func newHandler(t testing.TB, config string, sdkOnly bool, answer []byte) http.H
 	e, err := New(Options{
 		Log: slog.New(slog.DiscardHandler), Telemetry: telemetry.Off(), Errors: errs, Authenticator: caller, Watch: caller, Tools: tools,
 		Pipeline: call.New(call.Options{
-			Log: slog.New(slog.DiscardHandler), Errors: errs, Backends: map[tool.Backend]call.Backend{tool.Proxy: backend{answer}},
+			Errors: errs, Backends: map[tool.Backend]call.Backend{tool.Proxy: backend{answer}},
 			Recorder: recorder{}, Gate: call.NewGate(ring, time.Now), Known: tools, Timeout: time.Minute, Now: time.Now,
 		}),
 		Seen: unseen{}, PageSize: 50, Version: "1",

@@ -113,14 +113,6 @@ func (a *Auth) Expire(secret string) {
 	a.tell(t.grant.TokenID)
 }
 
-// Grant is the signed grant of a token.
-func (a *Auth) Grant(t testing.TB, secret string) string {
-	t.Helper()
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.mint(a.tokens[secret].grant)
-}
-
 func (a *Auth) tell(tokenIDs ...string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

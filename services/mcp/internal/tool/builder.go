@@ -35,23 +35,41 @@ type builderTool struct {
 func builderTools() []builderTool {
 	const read, write = catalogv1.Effect_EFFECT_READ, catalogv1.Effect_EFFECT_WRITE
 	return []builderTool{
-		{"get_schema", "GetMeta", "Read a unified schema",
-			"Returns the JSON Schema of a normalised record, with its filters, sort fields and methods. Start here.", read, []string{"format"}},
-		{GetSample, "", "Read sample records",
-			"Returns a few live records of an account, each normalised and, under remote_data, as the provider sent it: the material for a mapping.", read, nil},
-		{"get_mapping", "GetMapping", "Read a mapping",
+		{
+			"get_schema", "GetMeta", "Read a unified schema",
+			"Returns the JSON Schema of a normalised record, with its filters, sort fields and methods. Start here.", read,
+			[]string{"format"},
+		},
+		{
+			GetSample, "", "Read sample records",
+			"Returns a few live records of an account, each normalised and, under remote_data, as the provider sent it: the material for a mapping.", read, nil,
+		},
+		{
+			"get_mapping", "GetMapping", "Read a mapping",
 			"Returns how each field of a normalised record is made and by which layer: catalog, environment or account. It also gives the versions " +
-				"to send back as expected_version.", read, nil},
-		{ValidateMapping, "DryRun", "Validate an override",
-			"Checks that an override compiles and keeps the required fields, against one live record. Nothing is stored.", read, []string{ArgumentSamples}},
-		{"dry_run_mapping", "DryRun", "Try an override",
-			"Maps live records with and without an override and returns every field that would change. Nothing is stored. Do this before applying.", read, nil},
-		{"explain_record", "Explain", "Explain a record",
-			"Says for each field of one record which layer, expression and source value made it.", read, nil},
-		{"apply_override", "PutOverride", "Apply an override",
-			"Stores an override of one layer as a new version, in force at once. Give the version that get_mapping returned as expected_version.", write, nil},
-		{"rollback_override", "Rollback", "Roll an override back",
-			"Puts an earlier version of an override back in force, as a new version; number 0 removes the override.", write, nil},
+				"to send back as expected_version.", read, nil,
+		},
+		{
+			ValidateMapping, "DryRun", "Validate an override",
+			"Checks that an override compiles and keeps the required fields, against one live record. Nothing is stored.", read,
+			[]string{ArgumentSamples},
+		},
+		{
+			"dry_run_mapping", "DryRun", "Try an override",
+			"Maps live records with and without an override and returns every field that would change. Nothing is stored. Do this before applying.", read, nil,
+		},
+		{
+			"explain_record", "Explain", "Explain a record",
+			"Says for each field of one record which layer, expression and source value made it.", read, nil,
+		},
+		{
+			"apply_override", "PutOverride", "Apply an override",
+			"Stores an override of one layer as a new version, in force at once. Give the version that get_mapping returned as expected_version.", write, nil,
+		},
+		{
+			"rollback_override", "Rollback", "Roll an override back",
+			"Puts an earlier version of an override back in force, as a new version; number 0 removes the override.", write, nil,
+		},
 	}
 }
 
