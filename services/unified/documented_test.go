@@ -161,6 +161,7 @@ func messages(t *testing.T, procedure string) (spec connect.Spec, req, res proto
 func TestDocumentedPayloads(t *testing.T) {
 	for _, d := range documentedCases(t) {
 		t.Run(d.Name, func(t *testing.T) {
+			same := ""
 			for name, call := range transports(t, newStand(t, d.proxy())) {
 				var got struct {
 					Result json.RawMessage
@@ -169,6 +170,12 @@ func TestDocumentedPayloads(t *testing.T) {
 				body := call(t, &d)
 				if err := json.Unmarshal(body, &got); err != nil {
 					t.Fatalf("%s: %v: %s", name, err, body)
+				}
+				if same == "" {
+					same = string(body)
+				}
+				if diff := cmp.Diff(same, string(body)); diff != "" {
+					t.Errorf("%s differs from another transport by its bytes:\n%s", name, diff)
 				}
 				if d.Want != nil {
 					if diff := cmp.Diff(canonical(t, d.Want), canonical(t, got.Result)); diff != "" {

@@ -19,12 +19,14 @@ import (
 	userdirectoryv1 "github.com/sando-dev/sando/gen/sando/unified/userdirectory/v1"
 	"github.com/sando-dev/sando/kit/edge"
 	"github.com/sando-dev/sando/kit/gateway"
+	"github.com/sando-dev/sando/kit/rpcerr"
 	"github.com/sando-dev/sando/kit/sealed"
 	"github.com/sando-dev/sando/kit/telemetry"
 
 	"github.com/sando-dev/sando/services/unified/internal/cursor"
 	"github.com/sando-dev/sando/services/unified/internal/engine"
 	"github.com/sando-dev/sando/services/unified/internal/layer"
+	"github.com/sando-dev/sando/services/unified/internal/rest"
 	"github.com/sando-dev/sando/services/unified/internal/rpc"
 	"github.com/sando-dev/sando/services/unified/internal/store"
 	"github.com/sando-dev/sando/services/unified/internal/upstream"
@@ -56,6 +58,8 @@ type Service struct {
 	auditor          *access.Auditor // nil with a Recorder of the caller's
 	store            store.Store
 	mappings         *layer.Mappings
+	errors           *rpcerr.Table
+	lane             *rest.Lane
 	public, internal *connect.Server
 }
 
@@ -114,6 +118,8 @@ func (s *Service) build(ctx context.Context, d Deps, ring *sealed.Ring) error {
 		return err
 	}
 	s.public = connect.NewServer(chain...)
+	s.errors = errs
+	s.lane = &rest.Lane{Lists: rpc.Lists(), Server: s.public, Streams: gateway.NewStreams(errs, chain), Engine: e, JSON: access.JSON()}
 	rpc.Register(s.public, e, rpc.Mapping{
 		Mappings: s.mappings, Engine: e, Store: s.store, Pages: rpc.Pages{Ring: ring}, JSON: access.JSON(), Now: d.Now,
 		Audit: rpc.Audit{Recorder: d.Recorder, Errors: errs, Now: d.Now},
@@ -136,18 +142,33 @@ func (s *Service) Mount(public, internal *edge.Mux) error {
 	if internal != nil {
 		internal.RPC(s.public)
 	}
-	err := public.REST(s.public,
+	if err := public.REST(s.public, routes()...); err != nil {
+		return fmt.Errorf("unified: %w", err)
+	}
+	// The lane stands before the gateway's routes for lists, so what it hands back needs a gateway of its own.
+	generated := gateway.NewMux(gateway.Options{JSON: access.JSON(), Errors: s.errors})
+	for _, register := range routes() {
+		if err := register(context.Background(), generated, gateway.Conn(s.public)); err != nil {
+			return fmt.Errorf("unified: %w", err)
+		}
+	}
+	s.lane.Gateway = generated
+	if err := s.lane.Mount(public); err != nil {
+		return fmt.Errorf("unified: %w", err)
+	}
+	return nil
+}
+
+// routes are the generated ones.
+func routes() []gateway.Registration {
+	return []gateway.Registration{
 		gateway.Routes(userdirectoryv1.NewOrganizationServiceClient, userdirectoryv1.RegisterOrganizationServiceHandlerClient),
 		gateway.Routes(userdirectoryv1.NewRoleServiceClient, userdirectoryv1.RegisterRoleServiceHandlerClient),
 		gateway.Routes(userdirectoryv1.NewUserServiceClient, userdirectoryv1.RegisterUserServiceHandlerClient),
 		gateway.Routes(ssov1.NewAppServiceClient, ssov1.RegisterAppServiceHandlerClient),
 		gateway.Routes(ssov1.NewAppUserServiceClient, ssov1.RegisterAppUserServiceHandlerClient),
 		gateway.Routes(mappingv1.NewMappingServiceClient, mappingv1.RegisterMappingServiceHandlerClient),
-	)
-	if err != nil {
-		return fmt.Errorf("unified: %w", err)
 	}
-	return nil
 }
 
 // Run follows revocations and changes of mappings, and records what is to be recorded, until ctx ends.

@@ -16,7 +16,7 @@ func (l *listing) answer(res proto.Message) error {
 		prune(r, l.keep)
 		list.Append(protoreflect.ValueOfMessage(r.ProtoReflect()))
 	}
-	m.Set(fields.ByName("result_count"), protoreflect.ValueOfInt32(int32(len(l.records))))
+	m.Set(fields.ByName("result_count"), protoreflect.ValueOfInt32(int32(len(l.records)+l.written)))
 	m.Set(fields.ByName("limit"), protoreflect.ValueOfInt32(int32(l.request.limit)))
 	if !l.selected.here() && l.total != nil {
 		m.Set(fields.ByName("total"), protoreflect.ValueOfInt32(*l.total))

@@ -30,31 +30,40 @@ type listing struct {
 	total    *int32
 	at       cursor.Position
 	records  []proto.Message
+	written  int // records that were written as JSON instead
 }
 
 // List answers a list request.
 func (e *Engine) List(ctx context.Context, name resource.Name, req, res proto.Message) error {
-	r, err := read(req)
+	l, err := e.begin(ctx, name, req)
 	if err != nil {
 		return err
 	}
-	mapping, err := e.prepare(ctx, name, r)
-	if err != nil {
-		return err
-	}
-	l, err := e.listing(ctx, mapping, r)
-	if err != nil {
-		return err
-	}
-	if l.selected.order != nil {
-		err = l.sorted(ctx)
-	} else {
-		err = l.paged(ctx)
-	}
-	if err != nil {
+	if err := l.read(ctx); err != nil {
 		return err
 	}
 	return l.answer(res)
+}
+
+// begin reads a list request and decides how to answer it.
+func (e *Engine) begin(ctx context.Context, name resource.Name, req proto.Message) (*listing, error) {
+	r, err := read(req)
+	if err != nil {
+		return nil, err
+	}
+	mapping, err := e.prepare(ctx, name, r)
+	if err != nil {
+		return nil, err
+	}
+	return e.listing(ctx, mapping, r)
+}
+
+// read reads the records.
+func (l *listing) read(ctx context.Context) error {
+	if l.selected.order != nil {
+		return l.sorted(ctx)
+	}
+	return l.paged(ctx)
 }
 
 // listing decides how a list is made.

@@ -32,7 +32,7 @@ func (r *request) mapping() plan.Call {
 func (e *Engine) one(runner *plan.Runner, res *resource.Resource, record []byte) (proto.Message, error) {
 	wire, err := runner.Append(nil, record)
 	if err != nil {
-		return nil, failure(err, string(records.Find(record, records.Pointer{"id"})))
+		return nil, failure(err, rowID(record))
 	}
 	m := res.New()
 	if err := proto.Unmarshal(wire, m); err != nil {
@@ -40,6 +40,9 @@ func (e *Engine) one(runner *plan.Runner, res *resource.Resource, record []byte)
 	}
 	return m, nil
 }
+
+// rowID is the id of a source record, for messages.
+func rowID(record []byte) string { return string(records.Find(record, records.Pointer{"id"})) }
 
 // split cuts the rows of a page; an operation that answers one object is a list of one.
 func split(page []byte) ([][]byte, error) {

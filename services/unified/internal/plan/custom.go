@@ -14,8 +14,8 @@ type CustomField struct {
 	Type string
 }
 
-// customFields appends the object of the organisation's own fields: those that have a value, in the order of their definitions.
-func (r *Runner) customFields(dst []byte, o *output) []byte {
+// customObject is the object of the organisation's own fields: those that have a value, in the order of their definitions.
+func (r *Runner) customObject() []byte {
 	json := []byte{'{'}
 	for i, field := range r.call.Custom {
 		v := r.frame.customSlots[i]
@@ -39,7 +39,7 @@ func (r *Runner) customFields(dst []byte, o *output) []byte {
 		}
 		r.trace.custom(field.Key, v, json[from:])
 	}
-	return appendRaw(dst, o.tag, append(json, '}'))
+	return append(json, '}')
 }
 
 // append writes a value as the field's type says; not ok when it does not fit the type, and is kept as it is.

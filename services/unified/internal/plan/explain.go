@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"strconv"
 	"strings"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
 // Step says how one output field of a record was made.
@@ -30,7 +32,8 @@ func (r *Runner) Explain(record []byte) ([]Step, error) {
 // tracer collects steps; a nil tracer does nothing.
 type tracer struct {
 	steps []Step
-	// from is the element of the source's array that is being mapped, to its place in the output.
+	// list is the list at hand, from the element of the source's array that is being mapped, and to its place in the list.
+	list     protoreflect.FieldDescriptor
 	from, to int
 	// pointer and source are the place in the record that decided about the field at hand.
 	pointer string
@@ -43,9 +46,30 @@ func (t *tracer) at(pointer string, source []byte) {
 	}
 }
 
-func (t *tracer) enter(from, to int) {
-	if t != nil {
-		t.from, t.to = from, to
+// numbered notes an element that is named by its number; the first of a list starts the count.
+func (t *tracer) numbered(e *output, filled bool) {
+	if t == nil {
+		return
+	}
+	if t.list != e.field {
+		t.list, t.to = e.field, 0
+	}
+	t.leave(filled)
+}
+
+func (t *tracer) enter(from int, list protoreflect.FieldDescriptor) {
+	if t == nil {
+		return
+	}
+	if t.list != list {
+		t.list, t.to = list, 0
+	}
+	t.from = from
+}
+
+func (t *tracer) leave(filled bool) {
+	if t != nil && filled {
+		t.to++
 	}
 }
 

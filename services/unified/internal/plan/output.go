@@ -20,6 +20,8 @@ type output struct {
 	// index is the position of an element; -1 for the elements that `each` yields.
 	index int
 	each  *each
+	// layout is a message as JSON.
+	layout layout
 }
 
 // form says how an output is written.

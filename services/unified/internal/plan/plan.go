@@ -54,6 +54,7 @@ type Table struct {
 type Plan struct {
 	source       *source
 	outputs      []*output // one per top-level field of the message, in the order of field numbers
+	layout       layout
 	customFields *output
 	remoteData   *output
 	rules        []*rule
@@ -70,6 +71,9 @@ func Compile(t Table) (*Plan, error) {
 	if len(c.faults) > 0 {
 		return nil, c.faults
 	}
+	c.plan.layout = layoutOf(t.Message, c.plan.outputs)
+	c.plan.layout.own(c.plan.customFields, ownCustomFields)
+	c.plan.layout.own(c.plan.remoteData, ownRemoteData)
 	slices.SortFunc(c.plan.outputs, func(a, b *output) int { return cmp.Compare(a.number(), b.number()) })
 	return c.plan, nil
 }

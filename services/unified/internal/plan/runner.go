@@ -45,7 +45,7 @@ type Runner struct {
 func (p *Plan) Runner(ctx context.Context, call Call) *Runner {
 	r := &Runner{ctx: ctx, plan: p, call: call, frame: newFrame(p.source), outputs: p.outputs}
 	if call.Keep != nil {
-		r.outputs = slices.DeleteFunc(slices.Clone(p.outputs), func(o *output) bool { return !call.keeps(o) })
+		r.outputs = slices.DeleteFunc(slices.Clone(p.outputs), func(o *output) bool { return !call.keeps(string(o.field.Name())) })
 	}
 	if len(call.Custom) > 0 {
 		r.frame.customs = make(map[string]int, len(call.Custom))
@@ -60,15 +60,23 @@ func (p *Plan) Runner(ctx context.Context, call Call) *Runner {
 	return r
 }
 
-func (c *Call) keeps(o *output) bool {
-	name := string(o.field.Name())
-	return c.Keep == nil || name == "id" || c.Keep[name]
+// keeps says whether a mask lets an output field through.
+func (c *Call) keeps(name string) bool {
+	return c.Keep == nil || name == "id" || name == RemoteData || c.Keep[name]
 }
+
+// begin walks a record.
+func (r *Runner) begin(record []byte) error {
+	r.record, r.scratch.b = record, r.scratch.b[:0]
+	return r.frame.read(record)
+}
+
+// errRecord refuses a record that is asked for as it is, but is no JSON.
+var errRecord = &records.SyntaxError{Want: "a record of valid JSON"}
 
 // Append maps one record and appends the message in wire format.
 func (r *Runner) Append(dst, record []byte) ([]byte, error) {
-	r.record, r.scratch.b = record, r.scratch.b[:0]
-	if err := r.frame.read(record); err != nil {
+	if err := r.begin(record); err != nil {
 		return dst, err
 	}
 	var err error
@@ -77,12 +85,12 @@ func (r *Runner) Append(dst, record []byte) ([]byte, error) {
 			return dst, err
 		}
 	}
-	if o := r.plan.customFields; o != nil && r.call.Custom != nil && r.call.keeps(o) {
-		dst = r.customFields(dst, o)
+	if o := r.plan.customFields; o != nil && r.call.Custom != nil && r.call.keeps(string(o.field.Name())) {
+		dst = appendRaw(dst, o.tag, r.customObject())
 	}
 	if o := r.plan.remoteData; o != nil && r.call.RemoteData {
 		if !records.Valid(record) {
-			return dst, &records.SyntaxError{Want: "a record of valid JSON"}
+			return dst, errRecord
 		}
 		dst = appendRaw(dst, o.tag, record)
 	}
@@ -97,54 +105,53 @@ func (r *Runner) write(dst []byte, o *output, f *frame) (_ []byte, filled bool, 
 	case formMessage:
 		return r.message(dst, o, f)
 	case formList:
-		count := 0
 		for _, e := range o.children {
-			if dst, count, err = r.element(dst, e, f, count); err != nil {
+			err := r.elements(e, f, func(f *frame) (one bool, err error) {
+				dst, one, err = r.one(dst, e, f)
+				return one, err
+			})
+			if err != nil {
 				return dst, false, err
 			}
 		}
-		return dst, count > 0, nil
+		return dst, false, nil
 	default:
 		return r.object(dst, o, f)
 	}
 }
 
-// element appends a numbered element, or one per element of the source's array, and counts what is in the list.
-func (r *Runner) element(dst []byte, e *output, f *frame, count int) (_ []byte, _ int, err error) {
+// elements visits a numbered element, or one per element of the source's array.
+func (r *Runner) elements(e *output, f *frame, visit func(*frame) (filled bool, err error)) error {
 	if e.each == nil {
-		dst, filled, err := r.one(dst, e, f)
-		if filled {
-			count++
-		}
-		return dst, count, err
+		filled, err := visit(f)
+		r.trace.numbered(e, filled)
+		return err
 	}
 	array := f.slots[e.each.slot]
 	switch records.KindOf(array) {
 	case records.Array:
 	case records.Missing, records.Null:
-		return dst, count, nil
+		return nil
 	default:
 		r.Warnings++
-		return dst, count, nil
+		return nil
 	}
 	inner := r.eaches[e.each.number]
 	walk := records.ElementsOf(array)
 	for i := 0; ; i++ {
 		v, ok := walk.Next()
 		if !ok {
-			return dst, count, walk.Err()
+			return walk.Err()
 		}
 		if err := inner.read(v); err != nil {
-			return dst, count, err
+			return err
 		}
-		r.trace.enter(i, count)
-		var filled bool
-		if dst, filled, err = r.one(dst, e, inner); err != nil {
-			return dst, count, err
+		r.trace.enter(i, e.field)
+		filled, err := visit(inner)
+		if err != nil {
+			return err
 		}
-		if filled {
-			count++
-		}
+		r.trace.leave(filled)
 	}
 }
 

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"bytes"
 	"strconv"
 
 	"github.com/sando-dev/sando/services/unified/internal/records"
@@ -71,6 +72,7 @@ type frame struct {
 // member is a key and what it means at a node.
 type member struct {
 	key    []byte
+	guess  []byte // the key again, when it stands in the source without escapes
 	child  *node
 	custom int
 }
@@ -112,7 +114,11 @@ func (f *frame) object(n *node, value []byte) error {
 	order := f.orders[n.number]
 	walk := records.MembersOf(value)
 	for i := 0; ; i++ {
-		key, v, ok := walk.Next()
+		var guess []byte
+		if i < len(order) {
+			guess = order[i].guess
+		}
+		key, v, ok := walk.NextLike(guess)
 		if !ok {
 			f.orders[n.number] = order
 			return walk.Err()
@@ -121,11 +127,12 @@ func (f *frame) object(n *node, value []byte) error {
 		switch {
 		case i < len(order) && string(order[i].key) == string(key):
 			m = order[i]
+		case i < len(order):
+			m = f.find(n, key)
+			order[i] = m
 		default:
 			m = f.find(n, key)
-			if i < len(order) {
-				order[i] = m
-			} else if i < maxOrder {
+			if i < maxOrder {
 				order = append(order, m)
 			}
 		}
@@ -146,6 +153,9 @@ func (f *frame) object(n *node, value []byte) error {
 
 func (f *frame) find(n *node, key []byte) member {
 	m := member{key: key, child: n.children[string(key)], custom: notCustom}
+	if bytes.IndexAny(key, `\"`) < 0 {
+		m.guess = key
+	}
 	if n.number == 0 {
 		if i, ok := f.customs[string(key)]; ok {
 			m.custom = i

@@ -5,8 +5,6 @@ import (
 	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
-
-	"github.com/sando-dev/sando/services/unified/internal/records"
 )
 
 // openLength leaves room for the length of what follows.
@@ -54,11 +52,21 @@ func appendTime(dst, tag []byte, c *cell) []byte {
 
 // object appends a JSON object made of members, and nothing when none has a value.
 func (r *Runner) object(dst []byte, o *output, f *frame) (_ []byte, filled bool, err error) {
-	json, c := []byte{'{'}, &r.cell
+	json, any, filled, err := r.members(o, f)
+	if err != nil || !any {
+		return dst, false, err
+	}
+	return appendRaw(dst, o.tag, json), filled, nil
+}
+
+// members makes the JSON object of an output whose members have rules of their own.
+func (r *Runner) members(o *output, f *frame) (json []byte, any, filled bool, err error) {
+	c := &r.cell
+	json = []byte{'{'}
 	for _, m := range o.children {
 		found, err := r.value(m.rule, f, c)
 		if err != nil {
-			return dst, false, err
+			return nil, false, false, err
 		}
 		if found == stateAbsent {
 			continue
@@ -69,37 +77,21 @@ func (r *Runner) object(dst []byte, o *output, f *frame) (_ []byte, filled bool,
 		json = appendJSON(append(json, m.quoted...), m.rule.convert, c, &r.scratch)
 		filled = filled || found == stateFilled
 	}
-	if len(json) == 1 {
-		return dst, false, nil
-	}
-	return appendRaw(dst, o.tag, append(json, '}')), filled, nil
+	return append(json, '}'), len(json) > 1, filled, nil
 }
 
-// appendJSON appends a converted value as JSON.
-func appendJSON(dst []byte, convert conversion, c *cell, s *scratch) []byte {
-	switch convert {
-	case toText, toLower:
-		return records.AppendQuoted(dst, c.text)
-	case toInt:
-		return strconv.AppendInt(dst, c.integer, 10)
-	case toBool, toNot:
-		return strconv.AppendBool(dst, c.boolean)
-	case toTime:
-		dst = append(dst, '"')
-		dst = time.Unix(c.integer, int64(c.nanos)).UTC().AppendFormat(dst, time.RFC3339Nano)
-		return append(dst, '"')
-	case toTexts:
-		dst = append(dst, '[')
-		first := true
-		c.eachText(s, func(t []byte) {
-			if !first {
-				dst = append(dst, ',')
-			}
-			first = false
-			dst = records.AppendQuoted(dst, t)
-		})
-		return append(dst, ']')
-	default:
-		return append(dst, c.text...)
+// appendTime appends a time as protobuf's JSON writes it: in UTC, with 0, 3, 6 or 9 digits of a second.
+func (c *cell) appendTime(dst []byte) []byte {
+	dst = append(dst, '"')
+	dst = time.Unix(c.integer, 0).UTC().AppendFormat(dst, "2006-01-02T15:04:05")
+	if c.nanos != 0 {
+		digits, n := 9, int64(c.nanos)
+		for digits > 3 && n%1000 == 0 {
+			digits, n = digits-3, n/1000
+		}
+		text := strconv.FormatInt(n, 10)
+		dst = append(append(dst, '.'), "000000000"[:digits-len(text)]...)
+		dst = append(dst, text...)
 	}
+	return append(dst, 'Z', '"')
 }

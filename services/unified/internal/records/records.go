@@ -104,6 +104,33 @@ func (m *Members) Next() (key, value []byte, ok bool) {
 	return key, value, ok
 }
 
+// NextLike is Next for a caller who can guess the key: a right guess saves looking for its end. A guess holds neither a backslash nor a
+// quote; an empty one is none.
+func (m *Members) NextLike(guess []byte) (key, value []byte, ok bool) {
+	if !m.more('}') {
+		return nil, nil, false
+	}
+	if key, ok = m.guessed(guess); !ok {
+		if key, ok = m.key(); !ok {
+			return nil, nil, false
+		}
+	}
+	value, ok = m.value()
+	return key, value, ok
+}
+
+func (m *Members) guessed(guess []byte) ([]byte, bool) {
+	n := len(guess)
+	if n == 0 || m.at+n+3 > len(m.b) || m.b[m.at] != '"' || m.b[m.at+n+1] != '"' || m.b[m.at+n+2] != ':' {
+		return nil, false
+	}
+	if string(m.b[m.at+1:m.at+n+1]) != string(guess) {
+		return nil, false
+	}
+	m.at = space(m.b, m.at+n+3)
+	return guess, true
+}
+
 // walk is a position inside an array or an object.
 type walk struct {
 	b     []byte

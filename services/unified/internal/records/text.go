@@ -86,26 +86,49 @@ func hex4(s []byte) (rune, bool) {
 	return r, true
 }
 
-// AppendQuoted appends a text as a JSON string.
+// AppendQuoted appends a text as a JSON string, with as few escapes as there can be (RFC 8785).
 func AppendQuoted(dst, text []byte) []byte {
-	const hex = "0123456789abcdef"
 	dst = append(dst, '"')
+	from := 0
 	for i := 0; i < len(text); {
 		c := text[i]
-		switch {
-		case c == '"' || c == '\\':
-			dst = append(dst, '\\', c)
-		case c < 0x20:
-			dst = append(dst, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
-		case c < utf8.RuneSelf:
-			dst = append(dst, c)
-		default:
+		if c >= ' ' && c < utf8.RuneSelf && c != '"' && c != '\\' {
+			i++
+			continue
+		}
+		if c >= utf8.RuneSelf {
 			r, n := utf8.DecodeRune(text[i:])
-			dst = utf8.AppendRune(dst, r)
+			if r == utf8.RuneError && n == 1 {
+				dst = utf8.AppendRune(append(dst, text[from:i]...), r)
+				from = i + 1
+			}
 			i += n
 			continue
 		}
+		dst = appendEscaped(append(dst, text[from:i]...), c)
 		i++
+		from = i
 	}
+	dst = append(dst, text[from:]...)
 	return append(dst, '"')
+}
+
+func appendEscaped(dst []byte, c byte) []byte {
+	const hex = "0123456789abcdef"
+	switch c {
+	case '"', '\\':
+		return append(dst, '\\', c)
+	case '\b':
+		return append(dst, '\\', 'b')
+	case '\f':
+		return append(dst, '\\', 'f')
+	case '\n':
+		return append(dst, '\\', 'n')
+	case '\r':
+		return append(dst, '\\', 'r')
+	case '\t':
+		return append(dst, '\\', 't')
+	default:
+		return append(dst, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
+	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/sando-dev/sando/gen/sando/unified/userdirectory/v1/userdirectoryv1connect"
 
 	"github.com/sando-dev/sando/services/unified/internal/engine"
+	"github.com/sando-dev/sando/services/unified/internal/resource"
 )
 
 // service is the name of this service in grants.
@@ -66,4 +67,15 @@ func Rules() map[string]access.Rule {
 		rules[procedure] = access.Rule{Service: service, Kinds: manage, Write: true}
 	}
 	return rules
+}
+
+// Lists are the procedures that list a resource.
+func Lists() map[string]resource.Name {
+	return map[string]resource.Name{
+		userdirectoryv1connect.OrganizationServiceListOrganizationsProcedure: organizations,
+		userdirectoryv1connect.RoleServiceListRolesProcedure:                 roles,
+		userdirectoryv1connect.UserServiceListUsersProcedure:                 users,
+		ssov1connect.AppServiceListAppsProcedure:                             apps,
+		ssov1connect.AppUserServiceListAppUsersProcedure:                     appUsers,
+	}
 }
