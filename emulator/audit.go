@@ -34,9 +34,18 @@ func (c *call) record(entity, kind string, properties wire.Object) {
 // seedAudit are events of the months before the epoch, in order of time.
 func seedAudit(o *org) []auditEvent {
 	kinds := []struct{ entity, kind string }{
-		{"contracts", "update_contract"}, {"users", "update_user_lifecycle_status"}, {"apps", "update_app_details"}, {"workflows", "update_workflow"},
-		{"roles", "update_role"}, {"integrations", "call_run_sync"}, {"files", "upload"}, {"orgs", "create_public_api_key"},
-		{"authentication", "create_auth_token"}, {"licenses", "update_license_price"}, {"transactions", "update_transaction"}, {"tasks", "cancel_task"},
+		{"contracts", "update_contract"},
+		{"users", "update_user_lifecycle_status"},
+		{"apps", "update_app_details"},
+		{"workflows", "update_workflow"},
+		{"roles", "update_role"},
+		{"integrations", "call_run_sync"},
+		{"files", "upload"},
+		{"orgs", "create_public_api_key"},
+		{"authentication", "create_auth_token"},
+		{"licenses", "update_license_price"},
+		{"transactions", "update_transaction"},
+		{"tasks", "cancel_task"},
 	}
 	events := make([]auditEvent, o.Size.AuditEvents)
 	at := o.world.Epoch.Add(-time.Duration(len(events)+16) * 3 * time.Hour) // steps of three hours on average

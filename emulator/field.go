@@ -98,9 +98,14 @@ func seedAppFields() []*field {
 	return []*field{
 		{id: 1, name: "Name", key: "name", kind: "singleLine", builtin: true},
 		{id: 2, name: "State", key: "state", kind: "dropdown", builtin: true, options: []option{
-			{value: "discovered", label: "Discovered"}, {value: "inReview", label: "In Review"}, {value: "evaluationPeriod", label: "Evaluation period"},
-			{value: "sanctioned", label: "Sanctioned"}, {value: "costOptimization", label: "Cost optimization"}, {value: "needToClose", label: "Need to close"},
-			{value: "closed", label: "Closed"}, {value: "pilot", label: "Pilot", deleted: true},
+			{value: "discovered", label: "Discovered"},
+			{value: "inReview", label: "In Review"},
+			{value: "evaluationPeriod", label: "Evaluation period"},
+			{value: "sanctioned", label: "Sanctioned"},
+			{value: "costOptimization", label: "Cost optimization"},
+			{value: "needToClose", label: "Need to close"},
+			{value: "closed", label: "Closed"},
+			{value: "pilot", label: "Pilot", deleted: true},
 		}},
 		{id: 3, name: "Category", key: "category", kind: "singleLine", builtin: true},
 		{id: 4, name: "Description", key: "description", kind: "multiLine", builtin: true},

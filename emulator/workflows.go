@@ -110,8 +110,10 @@ func listActionExecutions(c *call) (reply, error) {
 		name string
 		get  func(*execution) int64
 	}{
-		{"idActionApp", func(x *execution) int64 { return x.app }}, {"idApp", func(x *execution) int64 { return x.app }},
-		{"idActionUser", func(x *execution) int64 { return x.user }}, {"idUser", func(x *execution) int64 { return x.user }},
+		{"idActionApp", func(x *execution) int64 { return x.app }},
+		{"idApp", func(x *execution) int64 { return x.app }},
+		{"idActionUser", func(x *execution) int64 { return x.user }},
+		{"idUser", func(x *execution) int64 { return x.user }},
 	}
 	for _, f := range filters {
 		id, err := c.integer(f.name, 0, 0, maxID)

@@ -32,7 +32,9 @@ func serve(ctx context.Context, o options, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	// Bound before it is configured: with port 0 the address is known only now, and link URLs are made of it.
+	if o.listen, err = settle(o.listen); err != nil {
+		return err
+	}
 	cfg, err := configure(o, torii.url())
 	if err != nil {
 		return err
@@ -56,7 +58,7 @@ func serve(ctx context.Context, o options, stdout, stderr io.Writer) error {
 // configure makes the product's configuration and, once per data folder, its keys.
 func configure(o options, toriiURL string) (allinone.Config, error) {
 	cfg := allinone.DefaultConfig()
-	cfg.Edge.Listen = o.listen
+	cfg.Edge.Listen, cfg.Auth.PublicURL = o.listen, "http://"+o.listen
 	cfg.DataDir = o.dataDir
 	cfg.Proxy.BaseURLs = map[string]string{"torii": toriiURL + emulator.BasePath}
 	if err := cfg.MakeDataDir(); err != nil {
@@ -68,6 +70,22 @@ func configure(o options, toriiURL string) (allinone.Config, error) {
 		}
 	}
 	return cfg.Complete()
+}
+
+// settle turns port 0 into a port that is free now: links are made of the address, so it must be known before the product is built.
+func settle(address string) (string, error) {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return "", fmt.Errorf("--listen: %w", err)
+	}
+	if port != "0" {
+		return address, nil
+	}
+	l, err := net.Listen("tcp", net.JoinHostPort(host, port))
+	if err != nil {
+		return "", fmt.Errorf("--listen: %w", err)
+	}
+	return l.Addr().String(), l.Close()
 }
 
 // standIn is the emulator on its own port.

@@ -91,19 +91,49 @@ func unusedQuery(ctx context.Context) error {
 // path of a field with dots, or a field with an operator: created_at[gt] is the
 // field created_at_gt. Every key must mean something, and a key that takes one
 // value comes once.
+//
+// A message with a string field `filters` takes every other key there,
+// URL-encoded: what may be filtered by is then for the service to say.
 type parser struct{}
+
+// catchAll is the field that takes the keys no field has.
+const catchAll = "filters"
 
 // Parse implements runtime.QueryParameterParser. The filter holds the fields
 // that come from path and body. What was read is removed from values.
 func (parser) Parse(msg proto.Message, values url.Values, filter *utilities.DoubleArray) error {
+	m := msg.ProtoReflect()
 	seen := map[protoreflect.FullName]string{}
+	rest := url.Values{}
 	for _, key := range slices.Sorted(maps.Keys(values)) {
-		if err := parseParameter(msg.ProtoReflect(), key, values[key], filter, seen); err != nil {
+		if takesRest(m) && !isField(m, key, filter) {
+			rest[key] = values[key]
+		} else if err := parseParameter(m, key, values[key], filter, seen); err != nil {
 			return packed{err}
 		}
 		delete(values, key)
 	}
+	if len(rest) > 0 {
+		fd := m.Descriptor().Fields().ByName(catchAll)
+		if given := m.Get(fd).String(); given != "" {
+			m.Set(fd, protoreflect.ValueOfString(given+"&"+rest.Encode()))
+		} else {
+			m.Set(fd, protoreflect.ValueOfString(rest.Encode()))
+		}
+	}
 	return nil
+}
+
+func takesRest(m protoreflect.Message) bool {
+	fd := m.Descriptor().Fields().ByName(catchAll)
+	return fd != nil && fd.Kind() == protoreflect.StringKind && !fd.IsList()
+}
+
+// isField reports whether a key starts at a field of m that is not already
+// taken from path or body.
+func isField(m protoreflect.Message, key string, filter *utilities.DoubleArray) bool {
+	path, ok := fieldPath(key)
+	return ok && m.Descriptor().Fields().ByTextName(path[0]) != nil && !filter.HasCommonPrefix(path[:1])
 }
 
 func parseParameter(m protoreflect.Message, key string, values []string, filter *utilities.DoubleArray, seen map[protoreflect.FullName]string) *rpcerr.Error {
