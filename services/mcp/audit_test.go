@@ -31,14 +31,14 @@ func TestCallsAreRecorded(t *testing.T) {
 		fails                 error
 		want                  *authv1.LogEntry
 	}{
-		{"success", "get_single_torii_user_by_id", `{"id":7}`, nil, &authv1.LogEntry{Action: "torii.users.get", Status: 200}},
+		{"success", "get_single_torii_user_by_id", `{"id":7}`, nil, &authv1.LogEntry{Action: "torii.users.get", Status: 200, Arguments: rawJSON(`{"id":7}`)}},
 		{
 			"bad arguments", "get_single_torii_user_by_id", `{}`, nil,
 			&authv1.LogEntry{Action: "torii.users.get", Status: 400, Code: new("VALIDATION_FAILED")},
 		},
 		{
 			"provider's error", "get_single_torii_user_by_id", `{"id":8}`, upstream,
-			&authv1.LogEntry{Action: "torii.users.get", Status: 404, Code: new("UPSTREAM_NOT_FOUND"), UpstreamStatus: new(int32(404))},
+			&authv1.LogEntry{Action: "torii.users.get", Status: 404, Code: new("UPSTREAM_NOT_FOUND"), UpstreamStatus: new(int32(404)), Arguments: rawJSON(`{"id":8}`)},
 		},
 		{
 			"out of scope", "delete_a_torii_contract_by_id", `{"id":7}`, nil,

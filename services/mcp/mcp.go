@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"connectrpc.com/connect/v2"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/sando-dev/sando/access"
 	"github.com/sando-dev/sando/catalog"
@@ -138,7 +139,12 @@ func (s *Service) buildEndpoints(p parts) error {
 }
 
 func (s *Service) pipeline(p parts) *call.Pipeline {
+	var tracer trace.Tracer
+	if p.Telemetry.Tracing {
+		tracer = p.Telemetry.TracerProvider.Tracer("github.com/sando-dev/sando/services/mcp")
+	}
 	return call.New(call.Options{
+		Tracer: tracer,
 		Errors: p.errors,
 		Backends: map[tool.Backend]call.Backend{
 			tool.Proxy:   call.NewProxy(p.Proxy, p.errors),

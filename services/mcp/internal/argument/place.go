@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"net/url"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -52,6 +53,25 @@ func (v *Values) Int(name string) (int, bool) {
 
 // ID is the id of the record that the call is about.
 func (v *Values) ID() string { return v.Text(argumentID) }
+
+// Named are the arguments of the given names as one JSON object; nil when none of them was given.
+func (v *Values) Named(names ...string) []byte {
+	b := []byte{'{'}
+	for _, g := range v.given {
+		if !slices.Contains(names, g.name) {
+			continue
+		}
+		if len(b) > 1 {
+			b = append(b, ',')
+		}
+		b, _ = jsontext.AppendQuote(b, g.name)
+		b = append(append(b, ':'), g.raw...)
+	}
+	if len(b) == 1 {
+		return nil
+	}
+	return append(b, '}')
+}
 
 // Limit is the page size that was asked for; 0 when none was.
 func (v *Values) Limit() int {

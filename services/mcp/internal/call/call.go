@@ -7,6 +7,10 @@ import (
 	"encoding/json"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/sando-dev/sando/access"
 	authv1 "github.com/sando-dev/sando/gen/sando/auth/v1"
 	"github.com/sando-dev/sando/kit/interceptor"
@@ -84,6 +88,8 @@ type Options struct {
 	Timeout time.Duration
 	// Now is the clock.
 	Now func() time.Time
+	// Tracer makes a span of each call; nil makes none.
+	Tracer trace.Tracer
 }
 
 // A Pipeline carries out calls. It may be used concurrently.
@@ -108,7 +114,9 @@ func (p *Pipeline) Do(ctx context.Context, c Call) Outcome {
 	ctx, cancel := context.WithTimeout(ctx, p.Timeout)
 	defer cancel()
 	w := &work{Call: c, start: p.Now()}
+	ctx, end := p.span(ctx, w)
 	out, err := p.carryOut(ctx, w)
+	end(err)
 	if recordErr := p.record(ctx, w, err); recordErr != nil {
 		err = unrecorded(w, err, recordErr)
 	}
@@ -120,6 +128,20 @@ func (p *Pipeline) Do(ctx context.Context, c Call) Outcome {
 		return Outcome{Refused: &Refusal{Message: p.Errors.From(err).Message, Object: object}}
 	}
 	return Outcome{Failure: object}
+}
+
+// span makes the call a part of its trace.
+func (p *Pipeline) span(ctx context.Context, w *work) (context.Context, func(error)) {
+	if p.Tracer == nil {
+		return ctx, func(error) {}
+	}
+	ctx, span := p.Tracer.Start(ctx, "tools/call", trace.WithAttributes(attribute.String("gen_ai.tool.name", w.Name)))
+	return ctx, func(err error) {
+		if err != nil {
+			span.SetStatus(codes.Error, string(p.Errors.From(err).Code))
+		}
+		span.End()
+	}
 }
 
 // work is a call on its way.

@@ -14,6 +14,7 @@ import (
 	"github.com/sando-dev/sando/access"
 	"github.com/sando-dev/sando/catalog"
 	authv1 "github.com/sando-dev/sando/gen/sando/auth/v1"
+	rpcv1 "github.com/sando-dev/sando/gen/sando/rpc/v1"
 	"github.com/sando-dev/sando/kit/interceptor"
 	"github.com/sando-dev/sando/kit/rpcerr"
 )
@@ -67,6 +68,11 @@ func (p *Pipeline) entry(ctx context.Context, w *work, outcome error) (*authv1.L
 	if e.IntegratedAccountId == nil && w.arguments != nil {
 		e.IntegratedAccountId = optional(w.arguments.Text(catalog.ArgumentAccount))
 	}
+	if w.arguments != nil {
+		if plain := w.arguments.Named(recordedArguments()...); plain != nil {
+			e.Arguments = &rpcv1.RawJson{Json: plain}
+		}
+	}
 	if sc := trace.SpanContextFromContext(ctx); sc.IsValid() {
 		e.TraceId = new(sc.TraceID().String())
 	}
@@ -88,9 +94,26 @@ func (p *Pipeline) describe(e *authv1.LogEntry, w *work, outcome error) {
 	if row, ok := p.Errors.Entry(fault.Code); ok && e.Status == 0 {
 		e.Status = int32(row.HTTP)
 	}
-	if fault.Origin != "" && fault.Origin != access.Domain && fault.Status != 0 {
-		e.UpstreamStatus = new(int32(fault.Status))
+	if status := upstreamStatus(fault); status != 0 {
+		e.UpstreamStatus = &status
 	}
+}
+
+// upstreamStatus is what the provider answered to a call that failed; 0 where it was not asked, or nobody knows.
+func upstreamStatus(e *rpcerr.Error) int32 {
+	// Details of another service come as JSON numbers.
+	if status, ok := e.Details["upstream_status"].(float64); ok {
+		return int32(status)
+	}
+	if e.Origin != "" && e.Origin != access.Domain {
+		return int32(e.Status)
+	}
+	return 0
+}
+
+// recordedArguments are the arguments whose values stand in the log: which records a call was about. Of all others it has the digest only.
+func recordedArguments() []string {
+	return []string{"id", "id_app", "id_user", "app_id", "user_id", "limit", "model", "resource", "layer"}
 }
 
 // action is what was done: the operation, or what was asked for in its place.
