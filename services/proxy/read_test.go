@@ -112,6 +112,8 @@ func TestRefusals(t *testing.T) {
 		{"a cursor of another resource", request{path: "/proxy/apps?limit=10&next_cursor=" + cursor}, 400, "CURSOR_INVALID", ""},
 		{"a cursor of another account", request{path: "/proxy/users?limit=10&integrated_account_id=" + accountOther + "&next_cursor=" + cursor, token: tokenAll}, 400, "CURSOR_INVALID", ""},
 		{"a record that is not there", request{path: "/proxy/users/999999999"}, 404, "UPSTREAM_NOT_FOUND", ""},
+		{"a GET that would change something", request{path: "/proxy/parsings/automatic"}, 405, "METHOD_NOT_ALLOWED", "POST"},
+		{"a cursor where nothing is paged", request{path: "/proxy/me?next_cursor=" + cursor}, 400, "CURSOR_INVALID", ""},
 		{"a path that escapes", request{path: "/custom/users/%2e%2e/%2e%2e/x"}, 400, "PATH_NOT_ALLOWED", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -2,12 +2,18 @@ package proxy
 
 import (
 	"bytes"
+	"context"
 	"errors"
+	"fmt"
 	"io"
+	"math"
 	"net/http"
+	"net/http/httptest"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"connectrpc.com/connect/v2"
 	"connectrpc.com/connect/v2/connecthttp"
@@ -213,4 +219,77 @@ func TestWritesStopWhenRevocationsCannotBeFollowed(t *testing.T) {
 	})
 	b.refused(b.do(request{method: "PATCH", path: "/proxy/users/" + user, body: `{"lifecycleStatus":"active"}`}), 503, "REVOCATION_UNAVAILABLE")
 	b.ok(b.get("/proxy/me"))
+}
+
+// TestDeadlineReachesTheProvider: a caller with little time is told in that
+// time, and the provider is not kept busy.
+func TestDeadlineReachesTheProvider(t *testing.T) {
+	b := newBench(t, emulator.Options{})
+	b.ok(b.get("/proxy/me"))
+	b.fault(emulator.Fault{Kind: emulator.FaultSlow, Delay: 20 * time.Second, Times: -1})
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	before := time.Now()
+	_, err := b.over(nil, connecthttp.WithGRPC()).List(ctx, &proxyv1.ListRequest{Resource: "users"})
+	if code := b.rpcCode(err); code != "UPSTREAM_TIMEOUT" && code != "DEADLINE_EXCEEDED" {
+		t.Errorf("%q, want a timeout", code)
+	}
+	if took := time.Since(before); took > 5*time.Second {
+		t.Errorf("took %s", took)
+	}
+}
+
+// TestPagesAreFlat has the provider send 20,000 users, whatever it is asked
+// for, and compares the memory of that call with that of one of 100.
+func TestPagesAreFlat(t *testing.T) {
+	var page []byte
+	provider := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write(page)
+	}))
+	t.Cleanup(provider.Close)
+	b := newBench(t, emulator.Options{}, unlimited(t), quiet, func(cfg *Config, _ *Deps) {
+		cfg.BaseURLs = map[string]string{"torii": provider.URL}
+	})
+	measure := func(users int) uint64 {
+		page = usersPage(users)
+		return allocatedBy(func() {
+			w := &discard{header: http.Header{}}
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/proxy/users?limit=1000", nil)
+			r.Header.Set("Authorization", "Bearer "+tokenAccount)
+			b.handler.ServeHTTP(w, r)
+			if want := min(users, 1000) * 50; w.n < int64(want) {
+				t.Errorf("%d bytes for %d users", w.n, users)
+			}
+		})
+	}
+	if small, large := measure(100), measure(20_000); large > small+small*15/100 {
+		t.Errorf("20,000 users took %d bytes, 100 users %d: more than 1.15 times", large, small)
+	}
+}
+
+func usersPage(users int) []byte {
+	var body bytes.Buffer
+	body.WriteString(`{"users":[`)
+	for i := range users {
+		if i > 0 {
+			body.WriteByte(',')
+		}
+		fmt.Fprintf(&body, `{"id":%d,"email":"somebody%d@example.com","firstName":"Some","lastName":"Body"}`, i, i)
+	}
+	body.WriteString(`]}`)
+	return body.Bytes()
+}
+
+// allocatedBy is the least memory that a call takes, of several.
+func allocatedBy(f func()) uint64 {
+	least := uint64(math.MaxUint64)
+	for range 8 {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		f()
+		runtime.ReadMemStats(&after)
+		least = min(least, after.TotalAlloc-before.TotalAlloc)
+	}
+	return least
 }

@@ -64,16 +64,23 @@ func (s *secret) encode() []byte {
 	return b
 }
 
+// decodeSecret cuts one string into pieces: one copy of the plain text, however
+// many there are.
 func decodeSecret(plain []byte) secret {
 	var s secret
+	text := string(plain)
+	at := 0
+	number := func() int {
+		n, size := binary.Uvarint(plain[at:])
+		at += size
+		return int(n)
+	}
 	for _, list := range []*[]string{&s.headers, &s.values} {
-		n, size := binary.Uvarint(plain)
-		plain = plain[size:]
-		*list = make([]string, n)
+		*list = make([]string, number())
 		for i := range *list {
-			length, size := binary.Uvarint(plain)
-			(*list)[i] = string(plain[size : size+int(length)])
-			plain = plain[size+int(length):]
+			length := number()
+			(*list)[i] = text[at : at+length]
+			at += length
 		}
 	}
 	return s

@@ -38,8 +38,15 @@ func (s *Service) stream(ctx context.Context, c *call, lines bool, dst io.Writer
 	}
 	patience := max(c.maxWait, s.Limits.MostWait)
 	for w.more {
-		// A stream may wait for budget anew for each page.
+		// A stream may wait for budget anew for each page. It must also find out
+		// that its account has been unlinked, or its credential replaced.
 		c.maxWait = patience
+		if c.lease, err = s.Credentials.Lease(ctx, c.lease.Environment, c.lease.Account); err != nil {
+			return sum, err
+		}
+		if err := s.Watch.AllowRead(); err != nil {
+			return sum, err
+		}
 		rows, err := w.next(ctx, dst, lines)
 		if err != nil {
 			return sum, err

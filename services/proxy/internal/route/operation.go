@@ -58,6 +58,7 @@ type Target struct {
 	// Budget is the name under which the provider counts the call.
 	Budget string
 	path   []segment
+	fixed  string   // the whole path where it has no places
 	raw    string   // the escaped path of a raw call, in place of path
 	fields []string // members that the body must have
 }
@@ -138,6 +139,9 @@ func newTarget(req *catalogv1.Request, budget string, perMinute int32) Target {
 		}
 		t.path = append(t.path, s)
 	}
+	if !strings.Contains(req.GetPath(), "{") {
+		t.fixed = req.GetPath()
+	}
 	for _, f := range req.GetBody().GetFields() {
 		if f.GetRequired() {
 			t.fields = append(t.fields, f.GetName())
@@ -159,6 +163,12 @@ func (t *Target) names(param string) bool {
 // can leave its place; the dot segments, which escaping does not touch, were
 // refused by Bind.
 func (t *Target) URL(base *url.URL, params map[string]string, rawQuery string) *url.URL {
+	u := *base
+	u.RawQuery = rawQuery
+	if t.fixed != "" && base.RawPath == "" {
+		u.Path += t.fixed
+		return &u
+	}
 	var plain, escaped strings.Builder
 	plain.WriteString(base.Path)
 	escaped.WriteString(base.EscapedPath())
@@ -178,8 +188,7 @@ func (t *Target) URL(base *url.URL, params map[string]string, rawQuery string) *
 		plain.WriteString("/" + text)
 		escaped.WriteString("/" + t.raw)
 	}
-	u := *base
-	u.Path, u.RawPath, u.RawQuery = plain.String(), escaped.String(), rawQuery
+	u.Path, u.RawPath = plain.String(), escaped.String()
 	return &u
 }
 
