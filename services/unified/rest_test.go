@@ -80,7 +80,7 @@ func TestRefusalsOverREST(t *testing.T) {
 		"no token":            {"", "/unified/user-directory/users?integrated_account_id=acct-1", 401, "UNAUTHENTICATED", ""},
 		"a foreign account":   {"else", "/unified/user-directory/users?integrated_account_id=acct-1", 404, "ACCOUNT_NOT_FOUND", ""},
 		"no account":          {"api", "/unified/user-directory/users", 400, "ACCOUNT_REQUIRED", ""},
-		"an unknown key":      {"api", "/unified/user-directory/users?integrated_account_id=acct-1&emial=x", 400, "VALIDATION_FAILED", "email"},
+		"an unknown key":      {"api", "/unified/user-directory/users?integrated_account_id=acct-1&emial=x", 400, "UNSUPPORTED_FILTER", "Did you mean \"email\"?"},
 		"a limit of nothing":  {"api", "/unified/user-directory/users?integrated_account_id=acct-1&limit=0", 400, "VALIDATION_FAILED", ""},
 		"an unusable filter":  {"api", "/unified/user-directory/users?integrated_account_id=acct-1&filters=group%3D1", 400, "UNSUPPORTED_FILTER", "role_id"},
 		"an unusable order":   {"api", "/unified/user-directory/users?integrated_account_id=acct-1&sort=bio", 400, "UNSUPPORTED_FILTER", "created_at"},

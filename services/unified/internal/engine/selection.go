@@ -8,6 +8,7 @@ import (
 
 	"github.com/sando-dev/sando/access"
 	catalogv1 "github.com/sando-dev/sando/gen/sando/catalog/v1"
+	"github.com/sando-dev/sando/kit/nearest"
 	"github.com/sando-dev/sando/kit/rpcerr"
 
 	"github.com/sando-dev/sando/services/unified/internal/resource"
@@ -105,5 +106,9 @@ func unsupported(res *resource.Resource, s *catalogv1.Source, name string) error
 	if len(names) == 0 {
 		return e.WithFix("Remove the filter; there are none for this.")
 	}
-	return e.WithFix("Use one of: " + strings.Join(names, ", ") + ".")
+	fix := "Use one of: " + strings.Join(names, ", ") + "."
+	if near := nearest.Of(name, names); near != "" {
+		fix = fmt.Sprintf("Did you mean %q? %s", near, fix)
+	}
+	return e.WithFix(fix)
 }
