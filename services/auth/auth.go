@@ -35,6 +35,7 @@ import (
 	"github.com/sando-dev/sando/services/auth/internal/envelope"
 	"github.com/sando-dev/sando/services/auth/internal/grants"
 	"github.com/sando-dev/sando/services/auth/internal/linking"
+	"github.com/sando-dev/sando/services/auth/internal/oauth"
 	"github.com/sando-dev/sando/services/auth/internal/page"
 	"github.com/sando-dev/sando/services/auth/internal/rpc"
 	"github.com/sando-dev/sando/services/auth/internal/store"
@@ -67,6 +68,7 @@ type Service struct {
 	catalog  *catalog.Catalog
 	accounts *account.Service
 	bearers  *bearer.Service
+	oauth    *oauth.Client
 	linking  *linking.Service
 	appender *audit.Appender
 	page     *page.Page
@@ -116,6 +118,7 @@ func New(ctx context.Context, cfg Config, d Deps) (*Service, error) {
 		return nil, fmt.Errorf("auth: public_url %q is not an absolute URL such as https://connect.example.com", cfg.PublicURL)
 	}
 	s := &Service{log: d.Log, now: d.Now, catalog: d.Catalog, publicURL: cfg.PublicURL}
+	s.oauth = oauth.New(cfg.apps(), d.Now)
 	var err error
 	if s.keys, err = loadKeys(cfg.Keys); err != nil {
 		return nil, fmt.Errorf("auth: %w", err)
@@ -158,9 +161,12 @@ func (s *Service) build(ctx context.Context, d Deps) error {
 		probe = internalproxyv1connect.NewProbeServiceClient(d.Proxy)
 	}
 	s.accounts = account.New(account.Options{
-		Store: s.store, Ring: s.keys.ring, Catalog: s.catalog, Probe: probe, Hub: s.hub, Errors: s.errors, Now: d.Now,
+		Store: s.store, Ring: s.keys.ring, Catalog: s.catalog, Probe: probe, OAuth: s.oauth, Hub: s.hub, Errors: s.errors, Now: d.Now,
 	})
-	s.linking = linking.New(linking.Options{Store: s.store, Hasher: s.keys.hasher, Catalog: s.catalog, Accounts: s.accounts, Now: d.Now})
+	s.linking = linking.New(linking.Options{
+		Store: s.store, Hasher: s.keys.hasher, Catalog: s.catalog, Accounts: s.accounts, OAuth: s.oauth, States: s.keys.cursors,
+		PublicURL: s.publicURL, Now: d.Now,
+	})
 	if s.page, err = page.New(s.linking, s.errors, d.Log); err != nil {
 		return err
 	}
@@ -253,6 +259,7 @@ func (s *Service) Run(ctx context.Context) error {
 	g.Go(func() error {
 		return s.minter.Run(ctx, s.store, func(err error) { s.log.WarnContext(ctx, "times of last use not written", "error", err) })
 	})
+	g.Go(func() error { return s.every(ctx, refreshEvery, s.accounts.RefreshDue) })
 	g.Go(func() error { return s.every(ctx, clearEvery, s.clear) })
 	g.Go(func() error { return s.every(ctx, checkpointEvery, s.keepLogs) })
 	return g.Wait()
@@ -261,5 +268,6 @@ func (s *Service) Run(ctx context.Context) error {
 // Close ends the watches and closes the store.
 func (s *Service) Close() error {
 	s.hub.Close()
+	s.oauth.Close()
 	return s.store.Close()
 }

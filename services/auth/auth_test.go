@@ -16,6 +16,7 @@ import (
 	"connectrpc.com/connect/v2/connectinprocess"
 
 	"github.com/sando-dev/sando/access"
+	"github.com/sando-dev/sando/catalog"
 	internalproxyv1 "github.com/sando-dev/sando/gen/sando/internalproxy/v1"
 	"github.com/sando-dev/sando/gen/sando/internalproxy/v1/internalproxyv1connect"
 	"github.com/sando-dev/sando/kit/config"
@@ -33,6 +34,7 @@ type provider struct {
 	keys     map[string]string // key to organisation id
 	outage   bool
 	probes   int
+	check    func(values map[string]string) (organization string, ok bool) // in place of keys
 	outcomes map[string]string
 }
 
@@ -52,6 +54,9 @@ func (p *provider) ProbeCredential(_ context.Context, r *internalproxyv1.ProbeCr
 		return nil, e
 	}
 	organization, ok := p.keys[r.GetValues()["api_key"]]
+	if p.check != nil {
+		organization, ok = p.check(r.GetValues())
+	}
 	if !ok {
 		return nil, rpcerr.New(access.CodeCredentialRejected, "Torii answered: invalid API key")
 	}
@@ -109,7 +114,10 @@ func newConfig(t *testing.T) auth.Config {
 
 func start(t *testing.T) *world { return startWith(t, newConfig(t)) }
 
-func startWith(t *testing.T, cfg auth.Config) *world {
+func startWith(t *testing.T, cfg auth.Config) *world { return startOn(t, cfg, nil) }
+
+// startOn starts auth on a catalog; nil is the one that is compiled in.
+func startOn(t *testing.T, cfg auth.Config, integrations *catalog.Catalog) *world {
 	t.Helper()
 	w := &world{
 		t: t, cfg: cfg, log: kittest.Logger(t), clock: &clock{now: time.Now()},
@@ -123,6 +131,7 @@ func startWith(t *testing.T, cfg auth.Config) *world {
 	internalproxyv1connect.RegisterProbeServiceHandler(proxy, w.provider)
 	w.service, err = auth.New(t.Context(), cfg, auth.Deps{
 		Log: w.log.Logger, Telemetry: telemetry.Off(), Proxy: connect.NewClient(connectinprocess.New(proxy)), Now: w.clock.Now,
+		Catalog: integrations,
 	})
 	if err != nil {
 		t.Fatal(err)

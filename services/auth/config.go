@@ -4,6 +4,7 @@ import (
 	"github.com/sando-dev/sando/kit/config"
 	"github.com/sando-dev/sando/kit/sealed"
 	"github.com/sando-dev/sando/services/auth/internal/keyring"
+	"github.com/sando-dev/sando/services/auth/internal/oauth"
 )
 
 // Config configures auth.
@@ -14,6 +15,26 @@ type Config struct {
 	Keys KeysConfig `yaml:"keys"`
 	// PublicURL is how browsers reach the public listener, e.g. https://connect.example.com. Link URLs start with it.
 	PublicURL string `yaml:"public_url"`
+	// OAuthClients are the vendor's own clients at providers whose customers link by consent.
+	OAuthClients []OAuthClient `yaml:"oauth_clients"`
+}
+
+// OAuthClient is a client that is registered at a provider. Its redirect URI there is public_url followed by /connect/callback.
+type OAuthClient struct {
+	// Integration is the name in the catalog.
+	Integration string `yaml:"integration"`
+	// ID is the client's id.
+	ID string `yaml:"client_id"`
+	// Secret is the client's secret.
+	Secret config.Secret `yaml:"client_secret"`
+}
+
+func (c Config) apps() map[string]oauth.App {
+	apps := make(map[string]oauth.App, len(c.OAuthClients))
+	for _, client := range c.OAuthClients {
+		apps[client.Integration] = oauth.App{ID: client.ID, Secret: client.Secret}
+	}
+	return apps
 }
 
 // StoreConfig says where the state is kept.

@@ -11,6 +11,8 @@ import (
 )
 
 const (
+	// refreshEvery is how often credentials are looked for whose access token ends soon.
+	refreshEvery = 2 * time.Second
 	// clearEvery is how often expired rows are removed.
 	clearEvery = 10 * time.Minute
 	// keepTokens is how long an ended token stays, for clocks that are apart.

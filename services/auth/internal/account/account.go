@@ -4,11 +4,13 @@ package account
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"time"
 
 	"github.com/google/uuid"
+	"golang.org/x/sync/singleflight"
 
 	"github.com/sando-dev/sando/access"
 	"github.com/sando-dev/sando/catalog"
@@ -17,6 +19,7 @@ import (
 	"github.com/sando-dev/sando/kit/rpcerr"
 	"github.com/sando-dev/sando/services/auth/internal/audit"
 	"github.com/sando-dev/sando/services/auth/internal/envelope"
+	"github.com/sando-dev/sando/services/auth/internal/oauth"
 	"github.com/sando-dev/sando/services/auth/internal/store"
 	"github.com/sando-dev/sando/services/auth/internal/watch"
 )
@@ -27,16 +30,22 @@ type Options struct {
 	Ring    *envelope.Ring
 	Catalog *catalog.Catalog
 	Probe   internalproxyv1connect.ProbeServiceClient
+	OAuth   *oauth.Client
 	Hub     *watch.Hub
 	Errors  *rpcerr.Table
 	Now     func() time.Time
 }
 
 // Service does what is asked of accounts. It is safe for concurrent use.
-type Service struct{ o Options }
+type Service struct {
+	o Options
+	// holder names this process in leases.
+	holder string
+	flight singleflight.Group
+}
 
 // New makes a service.
-func New(o Options) *Service { return &Service{o: o} }
+func New(o Options) *Service { return &Service{o: o, holder: rand.Text()} }
 
 // errNotFound is the answer for an account that is unknown, of another environment, or out of the caller's reach.
 func errNotFound() error { return rpcerr.New(access.CodeAccountNotFound, "") }

@@ -8,6 +8,7 @@ import (
 	"github.com/sando-dev/sando/access"
 	internalproxyv1 "github.com/sando-dev/sando/gen/sando/internalproxy/v1"
 	"github.com/sando-dev/sando/kit/rpcerr"
+	"github.com/sando-dev/sando/services/auth/internal/oauth"
 	"github.com/sando-dev/sando/services/auth/internal/store"
 )
 
@@ -121,11 +122,35 @@ func (s *Service) Lease(ctx context.Context, caller *access.Caller, id string) (
 	default:
 		return Lease{}, rpcerr.Newf(access.CodeAccountNotActive, "the account is %s", a.Status)
 	}
+	_, m, err := s.method(a.Integration, a.Method)
+	if err != nil {
+		return Lease{}, err
+	}
 	values, version, err := s.open(ctx, a)
 	if err != nil {
 		return Lease{}, err
 	}
-	return Lease{Account: a, Values: values, Version: version}, nil
+	l := Lease{Account: a, Version: version}
+	if end := oauth.ExpiresAt(values); !end.IsZero() {
+		if !s.now().Before(end.Add(-leaseMargin)) {
+			return s.leaseRenewed(ctx, caller, a)
+		}
+		l.ExpiresAt = end.Add(-leaseMargin)
+	}
+	l.Values = injected(m, values)
+	return l, nil
+}
+
+// leaseRenewed lends a credential whose access token has to be renewed first.
+func (s *Service) leaseRenewed(ctx context.Context, caller *access.Caller, a store.Account) (Lease, error) {
+	next, err := s.renew(ctx, a.ID, a.Version)
+	if err != nil {
+		return Lease{}, err
+	}
+	if next.Version == a.Version {
+		return Lease{}, rpcerr.New(rpcerr.Unavailable, "the credential could not be renewed")
+	}
+	return s.Lease(ctx, caller, a.ID)
 }
 
 // Report is what the provider thought of a credential.
@@ -139,6 +164,11 @@ type Report struct {
 
 // Report takes down what the provider thought, if it was about the credential that is in use now; it says whether it was.
 func (s *Service) Report(ctx context.Context, caller *access.Caller, r Report) (applied bool, err error) {
+	if r.Unauthorized {
+		if renewed, err := s.renewRefused(ctx, caller, r); renewed || err != nil {
+			return renewed, err
+		}
+	}
 	err = s.change(ctx, func(w store.Writer) error {
 		applied = false
 		a, err := find(ctx, w, caller, r.AccountID)
@@ -168,4 +198,21 @@ func (s *Service) Report(ctx context.Context, caller *access.Caller, r Report) (
 		return s.record(ctx, w, a, "admin", "integrated_account.needs_reauth")
 	})
 	return applied, err
+}
+
+// renewRefused answers a refused access token with a new one, where there can be one: providers end tokens early. If the provider gives no more,
+// renewing marks the account.
+func (s *Service) renewRefused(ctx context.Context, caller *access.Caller, r Report) (bool, error) {
+	a, err := s.Find(ctx, caller, r.AccountID)
+	if err != nil || a.Version != r.Version || a.Status != store.StatusActive {
+		return false, err
+	}
+	if _, err := s.refreshable(a); err != nil {
+		return false, nil
+	}
+	_, err = s.renew(ctx, a.ID, a.Version)
+	if rpcerr.CodeOf(err) == access.CodeNeedsReauth {
+		return true, nil
+	}
+	return err == nil, err
 }

@@ -66,6 +66,12 @@ func split(m *catalogv1.AuthenticationMethod, context []byte) (values map[string
 			delete(open, f.GetName())
 		}
 	}
+	// What is not asked for is kept as an open value, and these must never be.
+	for _, name := range []string{"access_token", "refresh_token", "client_secret", "password"} {
+		if _, ok := open[name]; ok {
+			bad = append(bad, rpcerr.Violation{Field: "context." + name, Description: "is not a field of this credential"})
+		}
+	}
 	if len(bad) > 0 {
 		e := rpcerr.Newf(rpcerr.ValidationFailed, "%s %s", bad[0].Field, bad[0].Description)
 		e.Violations = bad

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"maps"
+	"strings"
 	"time"
 
 	"connectrpc.com/connect/v2"
@@ -14,6 +15,7 @@ import (
 	internalproxyv1 "github.com/sando-dev/sando/gen/sando/internalproxy/v1"
 	"github.com/sando-dev/sando/kit/rpcerr"
 	"github.com/sando-dev/sando/services/auth/internal/audit"
+	"github.com/sando-dev/sando/services/auth/internal/oauth"
 	"github.com/sando-dev/sando/services/auth/internal/store"
 )
 
@@ -24,7 +26,9 @@ type Request struct {
 	Integration   string // empty is torii
 	Method        string // empty is the integration's default
 	Context       []byte // credential fields and open values, one JSON object
-	LogType       string // admin or link
+	// Consented is the credential that the customer's consent gave; nil for what is typed.
+	Consented map[string]string
+	LogType   string // admin or link
 	// Also runs in the transaction that stores the account.
 	Also func(context.Context, store.Writer, store.Account) error
 }
@@ -48,7 +52,11 @@ func (s *Service) Create(ctx context.Context, r Request) (store.Account, error) 
 	if err != nil {
 		return store.Account{}, err
 	}
-	found, err := s.try(ctx, in.GetName(), m, values)
+	values, err = s.obtain(ctx, in.GetName(), m, values, r.Consented)
+	var found *internalproxyv1.ProbeCredentialResponse
+	if err == nil {
+		found, err = s.try(ctx, in.GetName(), m, values)
+	}
 	if err != nil {
 		return store.Account{}, s.failed(ctx, store.Account{EnvironmentID: r.EnvironmentID}, r.LogType, "integrated_account.create", err)
 	}
@@ -64,7 +72,7 @@ func (s *Service) Create(ctx context.Context, r Request) (store.Account, error) 
 		if err := w.InsertAccount(ctx, a); err != nil {
 			return err
 		}
-		if err := w.PutCredential(ctx, sealed); err != nil {
+		if err := errors.Join(w.PutCredential(ctx, sealed), w.SetRefresh(ctx, a.ID, oauth.RefreshAt(values))); err != nil {
 			return err
 		}
 		if r.Also != nil {
@@ -97,6 +105,8 @@ func (s *Service) newAccount(r Request, m *catalogv1.AuthenticationMethod, open 
 // Replacement brings a new credential for an account.
 type Replacement struct {
 	Context []byte
+	// Consented is the credential that the customer's consent gave; nil for what is typed.
+	Consented map[string]string
 	// Open says that open values are replaced too; otherwise only credential fields may be given.
 	Open bool
 	// Keep keeps open values that the new context does not name.
@@ -123,7 +133,11 @@ func (s *Service) Replace(ctx context.Context, caller *access.Caller, id string,
 	if err != nil {
 		return a, err
 	}
-	found, err := s.try(ctx, in.GetName(), m, values)
+	values, err = s.obtain(ctx, in.GetName(), m, values, r.Consented)
+	var found *internalproxyv1.ProbeCredentialResponse
+	if err == nil {
+		found, err = s.try(ctx, in.GetName(), m, values)
+	}
 	if err == nil {
 		err = sameOrganization(a, found)
 	}
@@ -142,7 +156,7 @@ func (s *Service) Replace(ctx context.Context, caller *access.Caller, id string,
 		if err != nil {
 			return err
 		}
-		if err := errors.Join(w.UpdateAccount(ctx, a), w.PutCredential(ctx, sealed)); err != nil {
+		if err := errors.Join(w.UpdateAccount(ctx, a), w.PutCredential(ctx, sealed), w.SetRefresh(ctx, id, oauth.RefreshAt(values))); err != nil {
 			return err
 		}
 		if err := w.Publish(ctx, store.Event{AccountIDs: []string{id}, At: s.now()}); err != nil {
@@ -203,7 +217,7 @@ func (s *Service) try(ctx context.Context, integration string, m *catalogv1.Auth
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
 	found, err := s.o.Probe.ProbeCredential(ctx, &internalproxyv1.ProbeCredentialRequest{
-		Integration: integration, AuthenticationMethod: m.GetName(), Values: values, Operations: operations,
+		Integration: integration, AuthenticationMethod: m.GetName(), Values: injected(m, values), Operations: operations,
 	})
 	if err == nil {
 		return found, nil
@@ -212,6 +226,19 @@ func (s *Service) try(ctx context.Context, integration string, m *catalogv1.Auth
 		return nil, rpcerr.New(rpcerr.Unavailable, "the credential could not be tried now").WithCause(err)
 	}
 	return nil, rpcerr.Relay(err)
+}
+
+// injected leaves the values that the method's headers need. Whoever makes calls has no use for a client's secret or a refresh token.
+func injected(m *catalogv1.AuthenticationMethod, values map[string]string) map[string]string {
+	needed := make(map[string]string)
+	for name, value := range values {
+		for _, header := range m.GetInjectHeaders() {
+			if strings.Contains(header, "{"+name+"}") {
+				needed[name] = value
+			}
+		}
+	}
+	return needed
 }
 
 // failed records an attempt that the provider or a rule refused, and gives back why.

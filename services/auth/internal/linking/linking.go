@@ -17,8 +17,10 @@ import (
 	catalogv1 "github.com/sando-dev/sando/gen/sando/catalog/v1"
 	"github.com/sando-dev/sando/kit/grant"
 	"github.com/sando-dev/sando/kit/rpcerr"
+	"github.com/sando-dev/sando/kit/sealed"
 	"github.com/sando-dev/sando/services/auth/internal/account"
 	"github.com/sando-dev/sando/services/auth/internal/audit"
+	"github.com/sando-dev/sando/services/auth/internal/oauth"
 	"github.com/sando-dev/sando/services/auth/internal/store"
 	"github.com/sando-dev/sando/services/auth/internal/token"
 )
@@ -45,7 +47,12 @@ type Options struct {
 	Hasher   *token.Hasher
 	Catalog  *catalog.Catalog
 	Accounts *account.Service
-	Now      func() time.Time
+	OAuth    *oauth.Client
+	// States seals the state of a consent, which travels through the provider.
+	States *sealed.Ring
+	// PublicURL is how browsers reach the page.
+	PublicURL string
+	Now       func() time.Time
 }
 
 // Service makes and follows links. It is safe for concurrent use.
@@ -234,10 +241,10 @@ func (s *Service) Submit(ctx context.Context, session Session, method string, ty
 	if err != nil {
 		return store.Account{}, err
 	}
-	return s.finish(ctx, session, method, context)
+	return s.finish(ctx, session, method, context, nil)
 }
 
-func (s *Service) finish(ctx context.Context, session Session, method string, values []byte) (store.Account, error) {
+func (s *Service) finish(ctx context.Context, session Session, method string, values []byte, consented map[string]string) (store.Account, error) {
 	l := session.Link
 	caller := &access.Caller{Grant: &grant.Grant{
 		TokenID: l.ID, Kind: access.KindLink, EnvironmentID: l.EnvironmentID, Accounts: []string{l.AccountID}, Read: true, Write: true,
@@ -256,10 +263,11 @@ func (s *Service) finish(ctx context.Context, session Session, method string, va
 	}
 	if l.AccountID != "" {
 		return s.o.Accounts.Replace(ctx, caller, l.AccountID, account.Replacement{
-			Context: values, Open: true, Keep: l.Persist || len(l.Context) == 0 || string(l.Context) == "{}", LogType: "link", Also: use,
+			Context: values, Consented: consented, Open: true, Keep: l.Persist || len(l.Context) == 0 || string(l.Context) == "{}", LogType: "link", Also: use,
 		})
 	}
 	return s.o.Accounts.Create(ctx, account.Request{
-		EnvironmentID: l.EnvironmentID, TenantID: l.TenantID, Integration: l.Integration, Method: method, Context: values, LogType: "link", Also: use,
+		EnvironmentID: l.EnvironmentID, TenantID: l.TenantID, Integration: l.Integration, Method: method, Context: values, Consented: consented,
+		LogType: "link", Also: use,
 	})
 }

@@ -59,6 +59,7 @@ func (p *Page) Register(handle func(pattern string, h http.Handler)) {
 	handle("GET /connect/s/{handle}", http.HandlerFunc(p.show))
 	handle("POST /connect/s/{handle}", http.HandlerFunc(p.submit))
 	handle("GET /connect/s/{handle}/closed", http.HandlerFunc(p.closed))
+	handle("GET /connect/callback", http.HandlerFunc(p.callback))
 	handle("GET /connect/assets/{name}", http.HandlerFunc(p.asset))
 }
 
@@ -103,6 +104,10 @@ func (p *Page) submit(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	view := viewOf(r, session)
+	if asksConsent(view.method(session)) {
+		p.consent(w, r, session)
+		return
+	}
 	typed := make(map[string]string)
 	for _, f := range view.method(session).GetFields() {
 		if value := r.PostForm.Get("field." + f.GetName()); value != "" {
@@ -192,6 +197,9 @@ func (v view) query() string {
 
 // method is the authentication method that the form is for.
 func (v view) method(session linking.Session) *catalogv1.AuthenticationMethod {
+	if session.Integration == nil {
+		return nil
+	}
 	m, _ := session.Integration.Authentication(v.Method)
 	return m
 }
@@ -223,6 +231,11 @@ func secure(w http.ResponseWriter, session linking.Session, v view) {
 	// Browsers hold the redirect after a post to the same rule as the post.
 	if u, err := url.Parse(session.Link.RedirectURI); err == nil && u.Host != "" && v.Mode == "" {
 		forms += " " + u.Scheme + "://" + u.Host
+	}
+	if m := v.method(session); asksConsent(m) {
+		if u, err := url.Parse(m.GetOauth2().GetAuthorizationUrl()); err == nil {
+			forms += " " + u.Scheme + "://" + u.Host
+		}
 	}
 	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; script-src 'self'; base-uri 'none'; form-action "+forms+
 		"; frame-ancestors "+ancestors)

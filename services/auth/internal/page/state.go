@@ -32,6 +32,7 @@ type state struct {
 	Reconnect   bool
 	Inputs      []input
 	Methods     []choice
+	Consent     bool // the customer is sent to the provider
 	ReturnTo    string
 	CancelTo    string
 }
@@ -72,6 +73,7 @@ func (s state) fill(r *http.Request, session linking.Session) state {
 
 func (s *state) form(session linking.Session) {
 	method := s.View.method(session)
+	s.Consent = asksConsent(method)
 	for _, f := range method.GetFields() {
 		in := input{
 			Name: f.GetName(), Label: f.GetLabel(), Help: strings.TrimSpace(f.GetHelp()), Problem: s.Fields[f.GetName()],

@@ -162,9 +162,17 @@ func (h Accounts) ValidateIntegratedAccount(ctx context.Context, r *authv1.Valid
 	return &authv1.ValidateIntegratedAccountResponse{IntegratedAccount: m}, nil
 }
 
-// RefreshCredentials refreshes an OAuth credential.
-func (h Accounts) RefreshCredentials(context.Context, *authv1.RefreshCredentialsRequest) (*authv1.RefreshCredentialsResponse, error) {
-	return nil, rpcerr.New(rpcerr.Unimplemented, "")
+// RefreshCredentials renews the access token of an account of an OAuth kind now.
+func (h Accounts) RefreshCredentials(ctx context.Context, r *authv1.RefreshCredentialsRequest) (*authv1.RefreshCredentialsResponse, error) {
+	caller, err := callerOf(ctx)
+	if err != nil {
+		return nil, err
+	}
+	m, err := h.answer(h.Accounts.Refresh(ctx, caller, r.GetId()))
+	if err != nil {
+		return nil, err
+	}
+	return &authv1.RefreshCredentialsResponse{IntegratedAccount: m}, nil
 }
 
 // CreateAccountToken makes a 15-minute token for one account.
