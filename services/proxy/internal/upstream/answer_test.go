@@ -43,7 +43,9 @@ func chunked(header string, chunks ...string) string {
 	return b.String()
 }
 
-func TestAnswers(t *testing.T) {
+func TestAnswers(t *testing.T) { forEngines(t, testAnswers) }
+
+func testAnswers(t *testing.T, engine string) {
 	big := strings.Repeat("x", 5000)
 	for _, c := range []struct {
 		name, raw string
@@ -75,7 +77,7 @@ func TestAnswers(t *testing.T) {
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			p := &provider{answer: say(c.raw)}
+			p := &provider{engine: engine, answer: say(c.raw)}
 			client := p.client(t, nil)
 			for range 2 {
 				resp, body, err := fetch(t, client, context.Background(), get("/"))
@@ -96,7 +98,9 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-func TestBadAnswers(t *testing.T) {
+func TestBadAnswers(t *testing.T) { forEngines(t, testBadAnswers) }
+
+func testBadAnswers(t *testing.T, engine string) {
 	small := func(c *upstream.Config) { c.MaxBody, c.MaxHeader = 1000, 2000 }
 	for _, c := range []struct {
 		name, raw string
@@ -121,7 +125,7 @@ func TestBadAnswers(t *testing.T) {
 		{"switched protocols", "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n", upstream.KindProtocol},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			p := &provider{answer: func(_ int, _ *http.Request, conn net.Conn) bool {
+			p := &provider{engine: engine, answer: func(_ int, _ *http.Request, conn net.Conn) bool {
 				_, _ = conn.Write([]byte(c.raw)) // the client may hang up on it
 				return false
 			}}
@@ -141,10 +145,12 @@ func TestBadAnswers(t *testing.T) {
 	}
 }
 
-func TestRequestHeader(t *testing.T) {
+func TestRequestHeader(t *testing.T) { forEngines(t, testRequestHeader) }
+
+func testRequestHeader(t *testing.T, engine string) {
 	var got http.Header
 	var host string
-	p := &provider{answer: func(_ int, r *http.Request, c net.Conn) bool {
+	p := &provider{engine: engine, answer: func(_ int, r *http.Request, c net.Conn) bool {
 		got, host = r.Header, r.Host
 		return say(ok)(0, r, c)
 	}}
@@ -175,8 +181,10 @@ func TestRequestHeader(t *testing.T) {
 	}
 }
 
-func TestInvalidRequests(t *testing.T) {
-	p := &provider{answer: say(ok)}
+func TestInvalidRequests(t *testing.T) { forEngines(t, testInvalidRequests) }
+
+func testInvalidRequests(t *testing.T, engine string) {
+	p := &provider{engine: engine, answer: say(ok)}
 	client := p.client(t, nil)
 	for name, change := range map[string]func(*upstream.Request){
 		"no URL":           func(r *upstream.Request) { r.URL = nil },
@@ -184,6 +192,10 @@ func TestInvalidRequests(t *testing.T) {
 		"scheme":           func(r *upstream.Request) { r.URL.Scheme = "file" },
 		"user information": func(r *upstream.Request) { r.URL.User = url.User("u") },
 		"no method":        func(r *upstream.Request) { r.Method = "" },
+		"odd method":       func(r *upstream.Request) { r.Method = "GET / HTTP/1.1\r\nX: y" },
+		"odd host":         func(r *upstream.Request) { r.URL.Host = "a b" },
+		"odd name":         func(r *upstream.Request) { r.Header = http.Header{"X Y": {"z"}} },
+		"odd value":        func(r *upstream.Request) { r.Header = http.Header{"X": {"y\r\nZ: 1"}} },
 		"tunnel":           func(r *upstream.Request) { r.Method = "CONNECT" },
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -13,10 +13,12 @@ import (
 
 func single(c *upstream.Config) { c.Retry.Attempts = 1 }
 
-func TestBreaker(t *testing.T) {
+func TestBreaker(t *testing.T) { forEngines(t, testBreaker) }
+
+func testBreaker(t *testing.T, engine string) {
 	synctest.Test(t, func(t *testing.T) {
 		text := refusal(503, "")
-		p := &provider{answer: func(n int, r *http.Request, c net.Conn) bool { return say(text)(n, r, c) }}
+		p := &provider{engine: engine, answer: func(n int, r *http.Request, c net.Conn) bool { return say(text)(n, r, c) }}
 		client := p.client(t, single)
 		call := func() error {
 			_, _, err := fetch(t, client, t.Context(), get("/"))
@@ -54,7 +56,9 @@ func TestBreaker(t *testing.T) {
 	})
 }
 
-func TestBreakerIgnores(t *testing.T) {
+func TestBreakerIgnores(t *testing.T) { forEngines(t, testBreakerIgnores) }
+
+func testBreakerIgnores(t *testing.T, engine string) {
 	for name, c := range map[string]struct {
 		answer string
 		limit  time.Duration
@@ -66,7 +70,7 @@ func TestBreakerIgnores(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				p := &provider{answer: func(n int, r *http.Request, conn net.Conn) bool {
+				p := &provider{engine: engine, answer: func(n int, r *http.Request, conn net.Conn) bool {
 					switch {
 					case c.answer == "silent":
 						return silent(n, r, conn)

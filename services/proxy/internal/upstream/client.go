@@ -4,11 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"strings"
 	"time"
+
+	"golang.org/x/net/http/httpguts"
 )
 
 type client struct {
@@ -26,8 +27,15 @@ func New(cfg Config, log *slog.Logger, now func() time.Time) (Client, error) {
 		return nil, err
 	}
 	c := &client{cfg: cfg, breakers: newBreakers(cfg.Breaker, log), log: log, now: now}
-	c.engine = newStandard(&c.cfg, newDialer(&c.cfg))
+	c.engine = newEngine(&c.cfg)
 	return c, nil
+}
+
+func newEngine(cfg *Config) engine {
+	if cfg.Engine == EngineDirect {
+		return newDirect(cfg, newDialer(cfg))
+	}
+	return newStandard(cfg, newDialer(cfg))
 }
 
 func (c *client) Close() error {
@@ -44,14 +52,26 @@ func (r *Request) check() error {
 		return errors.New("the URL is neither http nor https")
 	case r.URL.User != nil:
 		return errors.New("the URL holds user information")
-	case r.Method == "" || r.Method == http.MethodConnect:
+	case !httpguts.ValidHeaderFieldName(r.Method) || r.Method == http.MethodConnect:
 		return errors.New("the method cannot be sent")
+	case !httpguts.ValidHostHeader(r.URL.Host):
+		return errors.New("the host cannot be sent")
+	}
+	for name, values := range r.Header {
+		if !httpguts.ValidHeaderFieldName(name) {
+			return errors.New("the name of a header field cannot be sent")
+		}
+		for _, v := range values {
+			if !httpguts.ValidHeaderFieldValue(v) {
+				return fmt.Errorf("the value of the header field %s cannot be sent", name)
+			}
+		}
 	}
 	return nil
 }
 
 // attempt sends r once.
-func (c *client) attempt(parent context.Context, r *Request, body io.Reader) (*Response, *Error) {
+func (c *client) attempt(parent context.Context, r *Request, body *callersBody) (*Response, *Error) {
 	report, refused := c.breakers.enter(r.Key)
 	if refused != nil {
 		return nil, refused
@@ -77,12 +97,15 @@ func unavailable(status int) bool {
 	return status == http.StatusBadGateway || status == http.StatusServiceUnavailable || status == http.StatusGatewayTimeout
 }
 
-func (c *client) exchange(parent context.Context, r *Request, body io.Reader) (*Response, *Error) {
+func (c *client) exchange(parent context.Context, r *Request, body *callersBody) (*Response, *Error) {
 	ctx, cancel := context.WithCancelCause(parent)
 	w := newWatch(cancel, &c.cfg)
 	x := &exchange{request: r, header: outgoing(r), body: body}
 	a, err := c.engine.send(ctx, x)
 	if err != nil {
+		if broken := x.body.failure(); broken != nil {
+			err = broken
+		}
 		failed := classify(parent, ctx, err, x.turn.finish())
 		w.stop()
 		return nil, failed

@@ -11,8 +11,8 @@ import (
 
 // Config of a Client. Sizes are bytes.
 type Config struct {
-	// Engine is the HTTP/1.1 client underneath: "standard" is Go's own,
-	// "direct" ours, which needs less CPU.
+	// Engine is the HTTP/1.1 client underneath: "direct" works on the caller's
+	// goroutine and needs the least CPU, "standard" is Go's transport.
 	Engine string `yaml:"engine"`
 	// DialTimeout bounds looking up the name and connecting.
 	DialTimeout time.Duration `yaml:"dial_timeout"`
@@ -82,7 +82,7 @@ const (
 // DefaultConfig is good for one provider on the internet.
 func DefaultConfig() Config {
 	return Config{
-		Engine:        EngineStandard,
+		Engine:        EngineDirect,
 		DialTimeout:   5 * time.Second,
 		TLSTimeout:    5 * time.Second,
 		HeaderTimeout: 30 * time.Second,

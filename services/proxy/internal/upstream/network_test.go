@@ -16,10 +16,10 @@ import (
 	"github.com/sando-dev/sando/services/proxy/internal/upstream"
 )
 
-func real(t *testing.T, change func(*upstream.Config)) upstream.Client {
+func real(t *testing.T, engine string, change func(*upstream.Config)) upstream.Client {
 	t.Helper()
 	cfg := upstream.DefaultConfig()
-	cfg.Retry.Attempts = 1
+	cfg.Engine, cfg.Retry.Attempts = engine, 1
 	if change != nil {
 		change(&cfg)
 	}
@@ -44,7 +44,9 @@ func at(t *testing.T, address string) *upstream.Request {
 	return &upstream.Request{Method: "GET", URL: u}
 }
 
-func TestTLS(t *testing.T) {
+func TestTLS(t *testing.T) { forEngines(t, testTLS) }
+
+func testTLS(t *testing.T, engine string) {
 	var resumed, full atomic.Int64
 	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.ProtoMajor != 1 {
@@ -62,7 +64,7 @@ func TestTLS(t *testing.T) {
 	defer s.Close()
 	roots := x509.NewCertPool()
 	roots.AddCert(s.Certificate())
-	trusting := real(t, func(c *upstream.Config) { c.TLS = &tls.Config{RootCAs: roots} })
+	trusting := real(t, engine, func(c *upstream.Config) { c.TLS = &tls.Config{RootCAs: roots} })
 	for range 3 {
 		if _, body, err := fetch(t, trusting, context.Background(), at(t, s.URL)); err != nil || body != "ok" {
 			t.Fatalf("got %q, %v", body, err)
@@ -74,13 +76,15 @@ func TestTLS(t *testing.T) {
 	if full.Load() != 1 || resumed.Load() != 2 {
 		t.Errorf("%d full and %d resumed handshakes; want 1 and 2", full.Load(), resumed.Load())
 	}
-	_, err := real(t, nil).Do(context.Background(), at(t, s.URL))
+	_, err := real(t, engine, nil).Do(context.Background(), at(t, s.URL))
 	if e := failure(t, err, upstream.KindTLS); e.Sent {
 		t.Error("a failed handshake claims that the request was sent")
 	}
 }
 
-func TestNoWayThere(t *testing.T) {
+func TestNoWayThere(t *testing.T) { forEngines(t, testNoWayThere) }
+
+func testNoWayThere(t *testing.T, engine string) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -89,12 +93,12 @@ func TestNoWayThere(t *testing.T) {
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
-	_, err = real(t, nil).Do(context.Background(), at(t, nobody))
+	_, err = real(t, engine, nil).Do(context.Background(), at(t, nobody))
 	if e := failure(t, err, upstream.KindDial); e.Sent {
 		t.Error("a refused connection claims that the request was sent")
 	}
 
-	unknown := real(t, func(c *upstream.Config) {
+	unknown := real(t, engine, func(c *upstream.Config) {
 		c.Dial = func(context.Context, string, string) (net.Conn, error) {
 			return nil, &net.OpError{Op: "dial", Err: &net.DNSError{Err: "no such host", Name: "x", IsNotFound: true}}
 		}

@@ -18,9 +18,17 @@ import (
 	"github.com/sando-dev/sando/services/proxy/internal/upstream"
 )
 
+// forEngines runs a test for each engine: what the one does, the other does.
+func forEngines(t *testing.T, test func(t *testing.T, engine string)) {
+	for _, engine := range []string{upstream.EngineStandard, upstream.EngineDirect} {
+		t.Run(engine, func(t *testing.T) { test(t, engine) })
+	}
+}
+
 // A provider is the far end of connections in memory. It answers in raw bytes,
 // so that it can answer wrongly.
 type provider struct {
+	engine string
 	// answer writes to c what request number n (from 1) gets, and reports
 	// whether the connection stays open.
 	answer func(n int, r *http.Request, c net.Conn) bool
@@ -95,7 +103,7 @@ func (c *counted) Read(p []byte) (int, error) {
 func (p *provider) client(t *testing.T, change func(*upstream.Config)) upstream.Client {
 	t.Helper()
 	cfg := upstream.DefaultConfig()
-	cfg.Dial = p.dial
+	cfg.Engine, cfg.Dial = p.engine, p.dial
 	if change != nil {
 		change(&cfg)
 	}

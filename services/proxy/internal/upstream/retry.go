@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"math/rand/v2"
+	"sync/atomic"
 	"time"
 
 	"github.com/sando-dev/sando/services/proxy/internal/upstream/retryafter"
@@ -108,22 +109,37 @@ func discard(body io.ReadCloser) {
 	_ = body.Close()
 }
 
-// watched marks the errors of the caller's body as such.
-func watched(r io.Reader) io.Reader {
+// A callersBody is the body of a request, which remembers its own failure:
+// engines do not pass it on as it was.
+type callersBody struct {
+	io.Reader
+	failed atomic.Pointer[bodyError]
+}
+
+// watched makes a body tell its failures; nil stays nil.
+func watched(r io.Reader) *callersBody {
 	if r == nil {
 		return nil
 	}
-	return marked{r}
+	return &callersBody{Reader: r}
 }
 
-type marked struct{ io.Reader }
-
-func (m marked) Read(p []byte) (int, error) {
-	n, err := m.Reader.Read(p)
+func (b *callersBody) Read(p []byte) (int, error) {
+	n, err := b.Reader.Read(p)
 	if err != nil && err != io.EOF {
-		err = &bodyError{err}
+		err := &bodyError{err}
+		b.failed.Store(err)
+		return n, err
 	}
 	return n, err
+}
+
+// failure is what reading came to; nil while it goes well.
+func (b *callersBody) failure() error {
+	if b == nil || b.failed.Load() == nil {
+		return nil
+	}
+	return b.failed.Load()
 }
 
 func status(r *Response) int {

@@ -28,7 +28,9 @@ func refusal(status int, header string) string {
 	return fmt.Sprintf("HTTP/1.1 %d x\r\nContent-Length: 4\r\n%s\r\nbusy", status, header)
 }
 
-func TestRetries(t *testing.T) {
+func TestRetries(t *testing.T) { forEngines(t, testRetries) }
+
+func testRetries(t *testing.T, engine string) {
 	search := func() *upstream.Request { r := put("q"); r.Method, r.Write = "POST", false; return r }
 	once := func() *upstream.Request { r := put("w"); r.Idempotent = true; return r }
 	stream := func() *upstream.Request { r := search(); r.GetBody = nil; return r }
@@ -59,7 +61,7 @@ func TestRetries(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				p := &provider{answer: inTurn(c.answers...)}
+				p := &provider{engine: engine, answer: inTurn(c.answers...)}
 				client := p.client(t, nil)
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 				defer cancel()
@@ -83,9 +85,11 @@ func TestRetries(t *testing.T) {
 	}
 }
 
-func TestRetryWithinTheDeadline(t *testing.T) {
+func TestRetryWithinTheDeadline(t *testing.T) { forEngines(t, testRetryWithinTheDeadline) }
+
+func testRetryWithinTheDeadline(t *testing.T, engine string) {
 	synctest.Test(t, func(t *testing.T) {
-		p := &provider{answer: inTurn(refusal(503, "Retry-After: 10\r\n"), ok)}
+		p := &provider{engine: engine, answer: inTurn(refusal(503, "Retry-After: 10\r\n"), ok)}
 		client := p.client(t, nil)
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
@@ -100,8 +104,10 @@ func TestRetryWithinTheDeadline(t *testing.T) {
 	})
 }
 
-func TestRetryRefused(t *testing.T) {
-	p := &provider{answer: inTurn(refusal(503, ""), ok)}
+func TestRetryRefused(t *testing.T) { forEngines(t, testRetryRefused) }
+
+func testRetryRefused(t *testing.T, engine string) {
+	p := &provider{engine: engine, answer: inTurn(refusal(503, ""), ok)}
 	client := p.client(t, nil)
 	r := get("/")
 	r.Again = func(context.Context) error { return errors.New("no budget") }
@@ -112,7 +118,9 @@ func TestRetryRefused(t *testing.T) {
 }
 
 // A write is repeated when the connection could not be made, or takes nothing.
-func TestWriteNotSent(t *testing.T) {
+func TestWriteNotSent(t *testing.T) { forEngines(t, testWriteNotSent) }
+
+func testWriteNotSent(t *testing.T, engine string) {
 	for name, spoil := range map[string]func(net.Conn) (net.Conn, error){
 		"no connection": func(c net.Conn) (net.Conn, error) {
 			return nil, &net.OpError{Op: "dial", Err: errors.Join(errors.New("refused"), c.Close())}
@@ -121,7 +129,7 @@ func TestWriteNotSent(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				p := &provider{answer: say(ok)}
+				p := &provider{engine: engine, answer: say(ok)}
 				dials := 0
 				client := p.client(t, func(c *upstream.Config) {
 					c.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
@@ -149,10 +157,12 @@ type dead struct{ net.Conn }
 func (d *dead) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
 
 // An error that denies sending must be right, whenever the caller goes away.
-func TestNotSentIsProof(t *testing.T) {
+func TestNotSentIsProof(t *testing.T) { forEngines(t, testNotSentIsProof) }
+
+func testNotSentIsProof(t *testing.T, engine string) {
 	proofs, sent := 0, 0
 	for i := range 400 {
-		p := &provider{answer: say(ok)}
+		p := &provider{engine: engine, answer: say(ok)}
 		client := p.client(t, nil)
 		patience := time.Duration(i) * 500 * time.Nanosecond
 		if i%50 == 49 {
@@ -177,8 +187,10 @@ func TestNotSentIsProof(t *testing.T) {
 	}
 }
 
-func TestRequestBodyFails(t *testing.T) {
-	p := &provider{answer: say(ok)}
+func TestRequestBodyFails(t *testing.T) { forEngines(t, testRequestBodyFails) }
+
+func testRequestBodyFails(t *testing.T, engine string) {
+	p := &provider{engine: engine, answer: say(ok)}
 	client := p.client(t, nil)
 	r := put("")
 	r.Body, r.GetBody, r.ContentLength = io.MultiReader(strings.NewReader("half"), broken{}), nil, 8

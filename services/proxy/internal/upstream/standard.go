@@ -21,7 +21,7 @@ type engine interface {
 type exchange struct {
 	request *Request
 	header  http.Header
-	body    io.Reader // nil for none
+	body    *callersBody // nil for none
 	turn    turn
 }
 

@@ -31,7 +31,9 @@ func trickle(every time.Duration, bytes int) func(int, *http.Request, net.Conn) 
 	}
 }
 
-func TestSilence(t *testing.T) {
+func TestSilence(t *testing.T) { forEngines(t, testSilence) }
+
+func testSilence(t *testing.T, engine string) {
 	for _, c := range []struct {
 		name     string
 		answer   func(int, *http.Request, net.Conn) bool
@@ -47,7 +49,7 @@ func TestSilence(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				p := &provider{answer: c.answer}
+				p := &provider{engine: engine, answer: c.answer}
 				client := p.client(t, nil)
 				ctx, cancel := context.WithTimeout(t.Context(), c.deadline)
 				defer cancel()
@@ -67,9 +69,11 @@ func TestSilence(t *testing.T) {
 	}
 }
 
-func TestSlowButComing(t *testing.T) {
+func TestSlowButComing(t *testing.T) { forEngines(t, testSlowButComing) }
+
+func testSlowButComing(t *testing.T, engine string) {
 	synctest.Test(t, func(t *testing.T) {
-		p := &provider{answer: trickle(time.Second, 500)}
+		p := &provider{engine: engine, answer: trickle(time.Second, 500)}
 		client := p.client(t, nil)
 		_, body, err := fetch(t, client, t.Context(), get("/"))
 		if err != nil || len(body) != 100000 {
@@ -78,9 +82,11 @@ func TestSlowButComing(t *testing.T) {
 	})
 }
 
-func TestSlowReaderIsNotCut(t *testing.T) {
+func TestSlowReaderIsNotCut(t *testing.T) { forEngines(t, testSlowReaderIsNotCut) }
+
+func testSlowReaderIsNotCut(t *testing.T, engine string) {
 	synctest.Test(t, func(t *testing.T) {
-		p := &provider{answer: say(answered("", strings.Repeat("x", 30000)))}
+		p := &provider{engine: engine, answer: say(answered("", strings.Repeat("x", 30000)))}
 		client := p.client(t, nil)
 		resp, err := client.Do(t.Context(), get("/"))
 		if err != nil {
@@ -105,9 +111,11 @@ func TestSlowReaderIsNotCut(t *testing.T) {
 	})
 }
 
-func TestCancelled(t *testing.T) {
+func TestCancelled(t *testing.T) { forEngines(t, testCancelled) }
+
+func testCancelled(t *testing.T, engine string) {
 	synctest.Test(t, func(t *testing.T) {
-		p := &provider{answer: silent}
+		p := &provider{engine: engine, answer: silent}
 		client := p.client(t, nil)
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(time.Second, cancel)
@@ -118,9 +126,11 @@ func TestCancelled(t *testing.T) {
 	})
 }
 
-func TestUnreadBodyClosed(t *testing.T) {
+func TestUnreadBodyClosed(t *testing.T) { forEngines(t, testUnreadBodyClosed) }
+
+func testUnreadBodyClosed(t *testing.T, engine string) {
 	synctest.Test(t, func(t *testing.T) {
-		p := &provider{answer: trickle(time.Second, 1)}
+		p := &provider{engine: engine, answer: trickle(time.Second, 1)}
 		client := p.client(t, nil)
 		resp, err := client.Do(t.Context(), get("/"))
 		if err != nil {

@@ -60,8 +60,9 @@ type Response struct {
 	Header http.Header
 	// ContentLength is the length of Body in bytes, -1 when it is not known.
 	ContentLength int64
-	// Body is never nil and must be closed. Its Read fails with an *Error when
-	// the provider breaks off, stalls or sends too much.
+	// Body is never nil and must be closed, by the goroutine that reads it. Its
+	// Read fails with an *Error when the provider breaks off, stalls or sends
+	// too much. Read to its end it leaves the connection for the next call.
 	Body io.ReadCloser
 }
 
