@@ -24,10 +24,12 @@ type subject struct {
 // A sample is one turn of a subject.
 type sample struct {
 	// CPU is seconds per 10,000 requests, of all its processes.
-	CPU       float64 `json:"cpu_seconds_per_10k"`
-	PerSecond float64 `json:"requests_per_second"`
-	P50       float64 `json:"p50_ms"`
-	P99       float64 `json:"p99_ms"`
+	CPU float64 `json:"cpu_seconds_per_10k"`
+	// Parts is the same by process, where there are several.
+	Parts     map[string]float64 `json:"parts,omitempty"`
+	PerSecond float64            `json:"requests_per_second"`
+	P50       float64            `json:"p50_ms"`
+	P99       float64            `json:"p99_ms"`
 	// Peak is the highest resident memory of the processes during the turn, in MB.
 	Peak     float64 `json:"peak_mb"`
 	Requests int     `json:"requests"`
@@ -90,7 +92,7 @@ func (s subject) measure(ctx context.Context, plan load.Plan) (sample, error) {
 			return sample{}, fmt.Errorf("%s: %w", p.Name, err)
 		}
 	}
-	before, err := s.usage()
+	before, _, err := s.usage()
 	if err != nil {
 		return sample{}, err
 	}
@@ -98,34 +100,40 @@ func (s subject) measure(ctx context.Context, plan load.Plan) (sample, error) {
 	if err != nil {
 		return sample{}, err
 	}
-	after, err := s.usage()
+	after, peak, err := s.usage()
 	if err != nil {
 		return sample{}, err
 	}
 	if float64(r.Failed) > tolerated*float64(r.Requests) {
 		return sample{}, fmt.Errorf("%d of %d requests failed: %s", r.Failed, r.Requests, r.Failure)
 	}
-	return sample{
-		CPU:       (after.CPU - before.CPU).Seconds() * 10_000 / float64(r.Requests),
-		PerSecond: r.PerSecond(),
-		P50:       milliseconds(r.Quantile(0.5)), P99: milliseconds(r.Quantile(0.99)),
-		Peak:     float64(after.Peak) / 1e6,
-		Requests: r.Requests, Failed: r.Failed,
-	}, nil
+	out := sample{
+		PerSecond: r.PerSecond(), P50: milliseconds(r.Quantile(0.5)), P99: milliseconds(r.Quantile(0.99)),
+		Peak: float64(peak) / 1e6, Requests: r.Requests, Failed: r.Failed,
+	}
+	if len(s.processes) > 1 {
+		out.Parts = make(map[string]float64)
+	}
+	for i, p := range s.processes {
+		part := (after[i] - before[i]).Seconds() * 10_000 / float64(r.Requests)
+		out.CPU += part
+		if out.Parts != nil {
+			out.Parts[p.Name] = part
+		}
+	}
+	return out, nil
 }
 
-func (s subject) usage() (procfs.Usage, error) {
-	var sum procfs.Usage
+// usage is the CPU time of each process, and the sum of their high-water marks.
+func (s subject) usage() (cpu []time.Duration, peak int64, err error) {
 	for _, p := range s.processes {
 		u, err := p.Usage()
 		if err != nil {
-			return sum, err
+			return nil, 0, err
 		}
-		sum.CPU += u.CPU
-		sum.Peak += u.Peak
-		sum.Resident += u.Resident
+		cpu, peak = append(cpu, u.CPU), peak+u.Peak
 	}
-	return sum, nil
+	return cpu, peak, nil
 }
 
 func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

@@ -23,6 +23,8 @@ import (
 type Deployment struct {
 	// Auth, Proxy, Unified and MCP are base URLs; all in one they are the same.
 	Auth, Proxy, Unified, MCP string
+	// Proxies are the base URLs of all proxies, where a split deployment has two.
+	Proxies []string
 	// Debug is where profiles can be had, by service.
 	Debug map[string]string
 	// Processes by service; all in one it is one process under every name.
@@ -41,10 +43,8 @@ type Options struct {
 	Bin string
 	// Upstream is the base URL of the stand-in Torii.
 	Upstream string
-	// Valkey and Postgres are shared by replicas; empty for one process that needs neither.
-	Valkey, Postgres string
-	// Replicas is the number of proxies of a split deployment; 0 means 1.
-	Replicas int
+	// Valkey is the URL of what two proxies of a split deployment share their rate budgets through; empty for one proxy.
+	Valkey string
 }
 
 // StartAllInOne starts `sando serve` on an empty data folder.

@@ -14,6 +14,25 @@ import (
 // services in the order in which they start.
 func services() []string { return []string{"auth", "proxy", "unified", "mcp"} }
 
+// second is the name of a second proxy.
+const second = "proxy-2"
+
+// serviceOf is the service that a process runs.
+func serviceOf(process string) string {
+	if process == second {
+		return "proxy"
+	}
+	return process
+}
+
+// processes are the names of all processes.
+func (o Options) processes() []string {
+	if o.Valkey == "" {
+		return services()
+	}
+	return append(services(), second)
+}
+
 // listeners are the addresses of one process.
 type listeners struct{ public, internal, debug, metrics string }
 
@@ -28,16 +47,19 @@ func StartSplit(ctx context.Context, f *fleet.Fleet, o Options) (*Deployment, er
 		Unified: "http://" + s.addrs["unified"].public, MCP: "http://" + s.addrs["mcp"].public,
 		Debug: make(map[string]string), Processes: make(map[string]*fleet.Process),
 	}
-	for _, service := range services() {
-		p, err := s.start(f, service)
+	for _, name := range o.processes() {
+		p, err := s.start(f, name)
 		if err != nil {
 			return nil, err
 		}
-		d.Processes[service], d.Debug[service] = p, "http://"+s.addrs[service].debug
+		d.Processes[name], d.Debug[name] = p, "http://"+s.addrs[name].debug
+		if serviceOf(name) == "proxy" {
+			d.Proxies = append(d.Proxies, "http://"+s.addrs[name].public)
+		}
 	}
 	// Each needs others to be ready, so they are awaited only when all have started.
-	for _, service := range services() {
-		if err := d.Processes[service].Await(ctx, fleet.Answers("http://"+s.addrs[service].public+"/readyz")); err != nil {
+	for _, name := range o.processes() {
+		if err := d.Processes[name].Await(ctx, fleet.Answers("http://"+s.addrs[name].public+"/readyz")); err != nil {
 			return nil, err
 		}
 	}
@@ -71,30 +93,32 @@ func (s *split) prepare(ctx context.Context) error {
 	key := make([]byte, 32)
 	rand.Read(key) //nolint:errcheck // it never fails; see crypto/rand
 	s.sealing = []map[string]string{{"id": "bench", "material": base64.StdEncoding.EncodeToString(key)}}
-	free, err := freeAddrs(4 * len(services()))
+	names := s.options.processes()
+	free, err := freeAddrs(4 * len(names))
 	if err != nil {
 		return err
 	}
-	for i, service := range services() {
-		s.addrs[service] = listeners{free[4*i], free[4*i+1], free[4*i+2], free[4*i+3]}
+	for i, name := range names {
+		s.addrs[name] = listeners{free[4*i], free[4*i+1], free[4*i+2], free[4*i+3]}
 	}
 	return nil
 }
 
-func (s *split) start(f *fleet.Fleet, service string) (*fleet.Process, error) {
-	settings, err := write(filepath.Join(s.dir, service+".yaml"), s.settings(service))
+func (s *split) start(f *fleet.Fleet, name string) (*fleet.Process, error) {
+	settings, err := write(filepath.Join(s.dir, name+".yaml"), s.settings(name))
 	if err != nil {
 		return nil, err
 	}
 	return f.Start(fleet.Program{
-		Name: s.options.Name + "-" + service, Path: filepath.Join(s.options.Bin, service+"d"), Args: []string{"--config", settings},
-		Env: metricsOn(s.addrs[service].metrics), Dir: s.dir,
+		Name: s.options.Name + "-" + name, Path: filepath.Join(s.options.Bin, serviceOf(name)+"d"), Args: []string{"--config", settings},
+		Env: metricsOn(s.addrs[name].metrics), Dir: s.dir,
 	})
 }
 
-func (s *split) settings(service string) map[string]any {
+func (s *split) settings(name string) map[string]any {
+	service := serviceOf(name)
 	file := func(name string) string { return filepath.Join(s.dir, name) }
-	at := s.addrs[service]
+	at := s.addrs[name]
 	all := map[string]any{
 		"public":   map[string]any{"listen": at.public},
 		"internal": map[string]any{"listen": at.internal},
@@ -113,9 +137,13 @@ func (s *split) settings(service string) map[string]any {
 			"store": data("auth.db"), "keys": map[string]any{"file": filepath.Join(s.dir, "data", "keys.yaml")},
 			"public_url": "http://" + at.public,
 		},
-		"proxy":   {"store": data("proxy.db"), "sealing_keys": s.sealing, "base_urls": map[string]any{"torii": s.options.Upstream}},
+		"proxy":   {"store": data(name + ".db"), "sealing_keys": s.sealing, "base_urls": map[string]any{"torii": s.options.Upstream}},
 		"unified": {"store": data("unified.db"), "sealing_keys": s.sealing},
 		"mcp":     {"sealing_keys": s.sealing, "public_base_url": "http://" + at.public},
+	}
+	if s.options.Valkey != "" {
+		// Only reads are measured, so the proxies need not share what they know of writes.
+		own["proxy"]["rate"] = map[string]any{"valkey_url": s.options.Valkey}
 	}
 	all[service] = own[service]
 	return all
