@@ -1,7 +1,5 @@
 package splice
 
-import "math/bits"
-
 // maxDepth bounds nesting; the deepest documented answer has 9 levels.
 const maxDepth = 512
 
@@ -59,149 +57,157 @@ type machine struct {
 // it returns used with m.fault set.
 func (m *machine) scan(b []byte, i int) (int, event) {
 	for i < len(b) {
+		ev := used
 		switch m.state {
 		case inString:
-			if i = plainString(b, i); i == len(b) {
-				return i, used
-			}
-			c := b[i]
-			i++
-			switch {
-			case c == '\\':
-				m.state = inEscape
-			case c != '"':
-				return m.fail(i, "a control character in a string")
-			case m.name:
-				m.state = wantColon
-				if m.depth <= m.watch {
-					m.level = m.depth
-					return i, nameEnd
-				}
-			default:
-				if m.closed() {
-					return i, valueEnd
-				}
-			}
+			i, ev = m.text(b, i)
 		case wantNext:
-			c := b[i]
-			i++
-			switch {
-			case c == ',':
-				if m.state = wantValue; m.inObject() {
-					m.state = wantName
-				}
-			case c == '}' && m.inObject(), c == ']' && !m.inObject():
-				m.depth--
-				if m.closed() {
-					return i, valueEnd
-				}
-			case !blank(c):
-				return m.fail(i, "a comma or a closing bracket is missing")
-			}
+			i, ev = m.separator(b, i)
 		case wantValue, wantFirst:
-			c := b[i]
-			i++
-			if blank(c) {
-				continue
-			}
-			if c == ']' && m.state == wantFirst {
-				m.depth--
-				if m.closed() {
-					return i, valueEnd
-				}
-				continue
-			}
-			m.level = m.depth
-			if !m.open(c) {
-				return m.fail(i, m.fault)
-			}
-			if m.level <= m.watch {
-				return i, valueStart
-			}
+			i, ev = m.value(b, i)
 		case wantName, wantName1:
-			if m.depth > m.watch && b[i] == '"' {
-				i = m.members(b, i)
-				continue
-			}
-			c := b[i]
-			i++
-			switch {
-			case c == '"':
-				m.state, m.name = inString, true
-				if m.depth <= m.watch {
-					m.level = m.depth
-					return i, nameStart
-				}
-			case c == '}' && m.state == wantName1:
-				m.depth--
-				if m.closed() {
-					return i, valueEnd
-				}
-			case !blank(c):
-				return m.fail(i, "a name is missing")
-			}
+			i, ev = m.member(b, i)
 		case wantColon:
-			c := b[i]
-			i++
-			if c == ':' {
+			if b[i] == ':' {
 				m.state = wantValue
-			} else if !blank(c) {
-				return m.fail(i, "a colon is missing")
+			} else if !blank(b[i]) {
+				m.fault = "a colon is missing"
 			}
-		case numInt, numFrac, numExpInt, numZero, numMinus, numDot, numExp, numSign:
-			n, complete := m.number(b, i)
-			i = n
-			if m.fault != "" {
-				return m.fail(i, m.fault)
-			}
-			if complete && m.closed() {
-				return i, valueEnd
-			}
+			i++
 		case inLiteral:
-			if b[i] != m.literal[0] {
-				return m.fail(i, "an unknown literal")
-			}
+			i, ev = m.word(b, i)
+		case inEscape, inHex:
+			m.escape(b[i])
 			i++
-			if m.literal = m.literal[1:]; m.literal == "" && m.closed() {
-				return i, valueEnd
-			}
-		case inEscape:
-			m.state = inString
-			switch b[i] {
-			case 'u':
-				m.state, m.hex = inHex, 4
-			case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
-			default:
-				return m.fail(i, "an unknown escape in a string")
-			}
-			i++
-		case inHex:
-			if !hexDigit(b[i]) {
-				return m.fail(i, "a broken unicode escape in a string")
-			}
-			i++
-			if m.hex--; m.hex == 0 {
-				m.state = inString
-			}
 		case wantNothing:
 			if !blank(b[i]) {
-				return m.fail(i, "something follows the value")
+				m.fault = "something follows the value"
 			}
 			i++
+		default:
+			i, ev = m.number(b, i)
+		}
+		if ev != used || m.fault != "" {
+			return i, ev
 		}
 	}
 	return i, used
 }
 
+// text reads on in a string or a name.
+func (m *machine) text(b []byte, i int) (int, event) {
+	if i = plainString(b, i); i == len(b) {
+		return i, used
+	}
+	switch c := b[i]; {
+	case c == '\\':
+		m.state = inEscape
+	case c != '"':
+		m.fault = "a control character in a string"
+	case !m.name:
+		return i + 1, m.closed()
+	default:
+		m.state = wantColon
+		if m.depth <= m.watch {
+			m.level = m.depth
+			return i + 1, nameEnd
+		}
+	}
+	return i + 1, used
+}
+
+// escape reads on behind a backslash.
+func (m *machine) escape(c byte) {
+	if m.state == inHex {
+		if !hexDigit(c) {
+			m.fault = "a broken unicode escape in a string"
+		}
+		if m.hex--; m.hex == 0 {
+			m.state = inString
+		}
+		return
+	}
+	m.state = inString
+	switch c {
+	case 'u':
+		m.state, m.hex = inHex, 4
+	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+	default:
+		m.fault = "an unknown escape in a string"
+	}
+}
+
+// separator reads on behind a value.
+func (m *machine) separator(b []byte, i int) (int, event) {
+	switch c := b[i]; {
+	case c == ',' && m.inObject():
+		m.state = wantName
+	case c == ',':
+		m.state = wantValue
+	case c == '}' && m.inObject(), c == ']' && !m.inObject():
+		m.depth--
+		return i + 1, m.closed()
+	case !blank(c):
+		m.fault = "a comma or a closing bracket is missing"
+	}
+	return i + 1, used
+}
+
+// value reads on where a value begins.
+func (m *machine) value(b []byte, i int) (int, event) {
+	c := b[i]
+	i++
+	switch {
+	case blank(c):
+		return i, used
+	case c == ']' && m.state == wantFirst:
+		m.depth--
+		return i, m.closed()
+	}
+	m.level = m.depth
+	if m.open(c); m.fault == "" && m.level <= m.watch {
+		return i, valueStart
+	}
+	return i, used
+}
+
+// member reads on where a member of an object begins.
+func (m *machine) member(b []byte, i int) (int, event) {
+	switch c := b[i]; {
+	case c == '"' && m.depth > m.watch:
+		return m.members(b, i), used
+	case c == '"':
+		m.state, m.name, m.level = inString, true, m.depth
+		return i + 1, nameStart
+	case c == '}' && m.state == wantName1:
+		m.depth--
+		return i + 1, m.closed()
+	case !blank(c):
+		m.fault = "a name is missing"
+	}
+	return i + 1, used
+}
+
+// word reads on in true, false or null.
+func (m *machine) word(b []byte, i int) (int, event) {
+	if b[i] != m.literal[0] {
+		m.fault = "an unknown literal"
+	}
+	if m.literal = m.literal[1:]; m.literal == "" {
+		return i + 1, m.closed()
+	}
+	return i + 1, used
+}
+
 // open starts the value whose first byte is c.
-func (m *machine) open(c byte) bool {
+func (m *machine) open(c byte) {
 	switch c {
 	case '"':
 		m.state, m.name = inString, false
 	case '{':
-		return m.push(true)
+		m.push(true)
 	case '[':
-		return m.push(false)
+		m.push(false)
 	case '-':
 		m.state = numMinus
 	case '0':
@@ -216,15 +222,13 @@ func (m *machine) open(c byte) bool {
 		m.state, m.literal = inLiteral, "ull"
 	default:
 		m.fault = "a value is missing"
-		return false
 	}
-	return true
 }
 
-func (m *machine) push(object bool) bool {
+func (m *machine) push(object bool) {
 	if m.depth == maxDepth {
 		m.fault = "nested too deeply"
-		return false
+		return
 	}
 	word, bit := m.depth/64, uint64(1)<<(m.depth%64)
 	m.depth++
@@ -235,7 +239,6 @@ func (m *machine) push(object bool) bool {
 		m.objects[word] &^= bit
 		m.state = wantFirst
 	}
-	return true
 }
 
 // inObject reports whether the innermost container is an object.
@@ -244,17 +247,19 @@ func (m *machine) inObject() bool {
 	return d >= 0 && m.objects[d/64]&(1<<(d%64)) != 0
 }
 
-// closed notes that a value is complete and reports whether that is an event.
-func (m *machine) closed() bool {
+// closed notes that a value is complete, which may be an event.
+func (m *machine) closed() event {
 	if m.state = wantNext; m.depth == 0 {
 		m.state = wantNothing
 	}
-	m.level = m.depth
-	return m.depth <= m.watch
+	if m.level = m.depth; m.depth <= m.watch {
+		return valueEnd
+	}
+	return used
 }
 
-// number reads on in a number and reports whether it ended before len(b).
-func (m *machine) number(b []byte, i int) (int, bool) {
+// number reads on in a number. What ends it is left where it is.
+func (m *machine) number(b []byte, i int) (int, event) {
 	for ; i < len(b); i++ {
 		c := b[i]
 		digit := c-'0' <= 9
@@ -267,7 +272,7 @@ func (m *machine) number(b []byte, i int) (int, bool) {
 				m.state = numInt
 			default:
 				m.fault = "a minus without a number"
-				return i, false
+				return i, used
 			}
 			continue
 		case numInt:
@@ -302,7 +307,7 @@ func (m *machine) number(b []byte, i int) (int, bool) {
 				continue
 			}
 			m.fault = "a fraction without digits"
-			return i, false
+			return i, used
 		case numExp, numSign:
 			if m.state == numExp && (c == '+' || c == '-') {
 				m.state = numSign
@@ -313,11 +318,11 @@ func (m *machine) number(b []byte, i int) (int, bool) {
 				continue
 			}
 			m.fault = "an exponent without digits"
-			return i, false
+			return i, used
 		}
-		return i, true
+		return i, m.closed()
 	}
-	return i, false
+	return i, used
 }
 
 // finish says whether the input may end here. A number at the top ends only
@@ -330,43 +335,4 @@ func (m *machine) finish() bool {
 		}
 	}
 	return m.state == wantNothing
-}
-
-func (m *machine) fail(i int, why string) (int, event) {
-	m.fault = why
-	return i, used
-}
-
-func blank(c byte) bool {
-	return c == ' ' || c == '\n' || c == '\r' || c == '\t'
-}
-
-func hexDigit(c byte) bool {
-	return c-'0' <= 9 || c|0x20-'a' <= 5
-}
-
-// plainString finds the next quote, backslash or control character, eight
-// bytes at a time.
-func plainString(b []byte, i int) int {
-	const (
-		low  = 0x0101010101010101
-		high = 0x8080808080808080
-	)
-	for ; i+8 <= len(b); i += 8 {
-		p := b[i : i+8 : i+8]
-		x := uint64(p[0]) | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 |
-			uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
-		quote, slash := x^(low*'"'), x^(low*'\\')
-		// A borrow can only reach bytes above a true hit, so the lowest hit is exact.
-		hit := ((quote-low)&^quote | (slash-low)&^slash | (x-low*0x20)&^x) & high
-		if hit != 0 {
-			return i + bits.TrailingZeros64(hit)/8
-		}
-	}
-	for ; i < len(b); i++ {
-		if c := b[i]; c == '"' || c == '\\' || c < 0x20 {
-			return i
-		}
-	}
-	return i
 }
