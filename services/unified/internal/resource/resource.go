@@ -10,7 +10,6 @@ import (
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
-	"google.golang.org/protobuf/reflect/protoregistry"
 
 	catalogv1 "github.com/sando-dev/sando/gen/sando/catalog/v1"
 
@@ -87,9 +86,9 @@ type Resource struct {
 
 // Compile checks a definition and compiles it. What is wrong with rows is reported as [plan.Faults].
 func Compile(d Definition, ops Operations) (*Resource, error) {
-	message, err := protoregistry.GlobalTypes.FindMessageByName(protoreflect.FullName(d.Spec.GetMessage()))
-	if err != nil {
-		return nil, fmt.Errorf("resource: %s: there is no message %s: %w", d.Name(), d.Spec.GetMessage(), err)
+	message, ok := messageNamed(protoreflect.FullName(d.Spec.GetMessage()))
+	if !ok {
+		return nil, fmt.Errorf("resource: %s: %s is not a message of a unified model", d.Name(), d.Spec.GetMessage())
 	}
 	r := &Resource{Message: message, operations: ops}
 	var sources []*catalogv1.Operation
@@ -100,6 +99,7 @@ func Compile(d Definition, ops Operations) (*Resource, error) {
 		}
 		sources = append(sources, op)
 	}
+	var err error
 	if r.mapping, err = expression.NewMapping(sources...); err != nil {
 		return nil, err
 	}
