@@ -22,7 +22,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(serveCommand(stderr), doctorCommand(), configCommand(), keysCommand(), environmentCommand(), tokenCommand())
+	root.AddCommand(serveCommand(stderr), migrateCommand(), doctorCommand(), configCommand(),
+		keysCommand(), environmentCommand(), tokenCommand(), auditCommand())
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)

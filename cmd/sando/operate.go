@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"time"
 
@@ -44,40 +43,6 @@ func (w *where) operator(c *cobra.Command) (*auth.Operator, error) {
 		return nil, err
 	}
 	return auth.OpenOperator(c.Context(), cfg.Auth)
-}
-
-func keysCommand() *cobra.Command {
-	keys := &cobra.Command{Use: "keys", Short: "Make and rotate the keys"}
-	var w where
-	generate := &cobra.Command{
-		Use:   "generate",
-		Short: "Make a key ring in the data folder; nothing opens without it, so keep a copy",
-		Args:  cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			cfg, err := w.load()
-			if err != nil {
-				return err
-			}
-			if err := cfg.MakeDataDir(); err != nil {
-				return err
-			}
-			f, err := os.OpenFile(cfg.KeysFile(), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-			if errors.Is(err, os.ErrExist) {
-				return fmt.Errorf("%s exists: what it sealed would be lost without it, so it is not replaced", cfg.KeysFile())
-			}
-			if err != nil {
-				return err
-			}
-			if _, err := f.Write(auth.GenerateKeys()); err != nil {
-				return errors.Join(err, f.Close())
-			}
-			fmt.Fprintln(c.OutOrStdout(), cfg.KeysFile())
-			return f.Close()
-		},
-	}
-	w.flags(generate)
-	keys.AddCommand(generate)
-	return keys
 }
 
 func environmentCommand() *cobra.Command {

@@ -57,8 +57,8 @@ func DefaultConfig() Config {
 // KeysFile is the key ring in the data folder.
 func (c Config) KeysFile() string { return filepath.Join(c.DataDir, "keys.yaml") }
 
-// Complete fills in what depends on other settings: files in the data folder, and the sealing keys that the services share.
-func (c Config) Complete() (Config, error) {
+// WithStores puts the stores that are given no place into the data folder.
+func (c Config) WithStores() Config {
 	for url, file := range map[*config.Secret]string{
 		&c.Auth.Store.URL: "auth.db", &c.Proxy.Store.URL: "proxy.db", &c.Unified.Store.URL: "unified.db",
 	} {
@@ -66,6 +66,12 @@ func (c Config) Complete() (Config, error) {
 			*url = config.Secret("sqlite:" + filepath.Join(c.DataDir, file))
 		}
 	}
+	return c
+}
+
+// Complete fills in what depends on other settings: files in the data folder, and the sealing keys that the services share.
+func (c Config) Complete() (Config, error) {
+	c = c.WithStores()
 	if c.Auth.Keys.File == "" && c.Auth.Keys.Ring == "" {
 		c.Auth.Keys.File = c.KeysFile()
 	}
