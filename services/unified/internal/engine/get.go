@@ -54,8 +54,11 @@ func (e *Engine) Get(ctx context.Context, name resource.Name, req, res proto.Mes
 func (e *Engine) fetch(ctx context.Context, res *resource.Resource, s *catalogv1.Source, r *request, custom []plan.CustomField) ([]byte, error) {
 	if fuller := res.Spec.GetCustomFields().GetGet(); fuller != nil && (len(custom) > 0 || len(res.Missing(fuller)) > 0) {
 		raw, err := e.fetchFrom(ctx, res, fuller, r, custom)
-		if raw != nil || err != nil && rpcerr.CodeOf(err) != access.CodeUpstreamNotFound {
-			return raw, err
+		if err == nil {
+			return raw, nil
+		}
+		if code := e.errors.From(err).Code; code != access.CodeUpstreamNotFound && code != access.CodeUpstreamRejected {
+			return nil, err
 		}
 	}
 	return e.fetchFrom(ctx, res, s, r, custom)
