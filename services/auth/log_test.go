@@ -44,8 +44,14 @@ func TestLog(t *testing.T) {
 		query string
 		want  int
 	}{
-		{"log_type=mcp", 2}, {"log_type=mcp&status=403", 1}, {"integrated_account_id=" + id + "&log_type=mcp", 1}, {"mcp_server_id=m1", 1},
-		{"tool_name=list_all_torii_users", 1}, {"created_at[gt]=2100-01-01T00:00:00Z", 0}, {"log_type=admin", 3}, {"log_type=link", 0},
+		{"log_type=mcp", 2},
+		{"log_type=mcp&status=403", 1},
+		{"integrated_account_id=" + id + "&log_type=mcp", 1},
+		{"mcp_server_id=m1", 1},
+		{"tool_name=list_all_torii_users", 1},
+		{"created_at[gt]=2100-01-01T00:00:00Z", 0},
+		{"log_type=admin", 3},
+		{"log_type=link", 0},
 	} {
 		if rows := w.call(w.token, "GET", "/log?"+c.query, "").want(200).list(); len(rows) != c.want {
 			t.Errorf("%s: %d entries, want %d: %v", c.query, len(rows), c.want, rows)

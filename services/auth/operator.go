@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/sando-dev/sando/services/auth/internal/audit"
+	"github.com/sando-dev/sando/services/auth/internal/bearer"
 	"github.com/sando-dev/sando/services/auth/internal/store"
 	"github.com/sando-dev/sando/services/auth/internal/token"
 )
@@ -126,6 +127,56 @@ func (o *Operator) CreateToken(ctx context.Context, spec TokenSpec) (id, secret 
 		return "", "", err
 	}
 	return t.ID, secret, nil
+}
+
+// Token is an API token as the operator sees it: never its secret.
+type Token struct {
+	ID         string
+	Name       string
+	Accounts   []string
+	Services   []string
+	Read       bool
+	Write      bool
+	CreatedAt  time.Time
+	LastUsedAt time.Time
+	// ExpiresAt is when it stops working; zero is never.
+	ExpiresAt time.Time
+}
+
+// Tokens lists the API tokens of an environment, newest first.
+func (o *Operator) Tokens(ctx context.Context, environmentID string) ([]Token, error) {
+	const step = 500
+	var all []Token
+	for p := (store.Page{Limit: step}); ; {
+		page, err := o.store.Tokens(ctx, store.TokenFilter{EnvironmentID: environmentID, Kind: store.KindAPI}, p)
+		if err != nil {
+			return nil, fmt.Errorf("auth: %w", err)
+		}
+		for _, t := range page {
+			all = append(all, Token{
+				ID: t.ID, Name: t.Name, Accounts: t.Accounts, Services: t.Services, Read: t.Read, Write: t.Write,
+				CreatedAt: t.CreatedAt, LastUsedAt: t.LastUsedAt, ExpiresAt: t.ExpiresAt,
+			})
+		}
+		if len(page) < step {
+			return all, nil
+		}
+		p.After = page[len(page)-1].ID
+	}
+}
+
+// RevokeToken revokes an API token. Running servers refuse it within a second.
+func (o *Operator) RevokeToken(ctx context.Context, environmentID, id string) error {
+	err := o.store.Update(ctx, func(w store.Writer) error {
+		if err := bearer.Revoke(ctx, w, environmentID, id, o.now()); err != nil {
+			return err
+		}
+		return o.record(ctx, w, environmentID, "api_token.delete")
+	})
+	if err != nil {
+		return fmt.Errorf("auth: token %q of environment %q: %w", id, environmentID, err)
+	}
+	return nil
 }
 
 // record writes down an act of the operator's.

@@ -116,6 +116,37 @@ func TestOperatorExportsAndVerifies(t *testing.T) {
 	}
 }
 
+// The CLI revokes beside a running server.
+func TestOperatorRevokes(t *testing.T) {
+	w := start(t)
+	operator, err := auth.OpenOperator(t.Context(), w.cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer operator.Close()
+	id, secret, err := operator.CreateToken(t.Context(), auth.TokenSpec{EnvironmentID: w.environment, Name: "cli", Read: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.call(secret, "GET", "/environment", "").want(200)
+	tokens, err := operator.Tokens(t.Context(), w.environment)
+	if err != nil || len(tokens) != 2 || tokens[0].ID != id || tokens[0].Write {
+		t.Errorf("tokens: %v, %v", tokens, err)
+	}
+	if err := operator.RevokeToken(t.Context(), w.environment, id); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, func() error {
+		if w.call(secret, "GET", "/environment", "").status != 401 {
+			return errors.New("the revoked token still works")
+		}
+		return nil
+	})
+	if err := operator.RevokeToken(t.Context(), w.environment, id); err == nil {
+		t.Error("it was revoked twice")
+	}
+}
+
 func TestOperatorRefuses(t *testing.T) {
 	w := start(t)
 	o := w.service.Operator()

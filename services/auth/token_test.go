@@ -198,6 +198,11 @@ func TestMCPServers(t *testing.T) {
 	w.wantCode(err, "UNAUTHENTICATED")
 	look(rotated.GetToken(), "")
 
+	w.call(w.token, "PATCH", "/environment/"+w.environment, `{"allowed_mcp_origins":{"values":["https://agent.example"]}}`).want(200)
+	if res := look(rotated.GetToken(), ""); len(res.GetAllowedMcpOrigins()) != 1 {
+		t.Errorf("new origins are not known at once: %v", res)
+	}
+
 	update := made.GetServer()
 	update.Name, update.Write, update.RequireApiTokenAuth, update.Operations = "agent 2", true, false, nil
 	if _, err := servers.UpdateMcpServerRecord(ctx, &iv1.UpdateMcpServerRecordRequest{Server: update}); err != nil {

@@ -80,7 +80,7 @@ func open(signed string, keys jose.JSONWebKeySet) (Checkpoint, error) {
 			return Checkpoint{}, errors.New("a checkpoint is not a signed statement")
 		}
 	}
-	jws, err := jose.ParseSigned(signed, []jose.SignatureAlgorithm{jose.EdDSA})
+	jws, err := jose.ParseSignedCompact(signed, []jose.SignatureAlgorithm{jose.EdDSA})
 	if err != nil || len(jws.Signatures) != 1 {
 		return Checkpoint{}, errors.New("a checkpoint is not a signed statement")
 	}

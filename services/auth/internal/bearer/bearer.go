@@ -159,8 +159,8 @@ func within(t store.Token, caller *access.Caller) bool {
 	return t.ID == caller.Grant.TokenID || reach.Subset(caller.Grant) == nil
 }
 
-// DeleteAPI revokes a token. MCP servers of the environment that demand an API token are called into question with it, since the token may be
-// the one they were given.
+// DeleteAPI revokes a token within the caller's reach. MCP servers of the environment that demand an API token are called into question with it,
+// since the token may be the one they were given.
 func (s *Service) DeleteAPI(ctx context.Context, caller *access.Caller, id string) error {
 	return s.change(ctx, func(w store.Writer) error {
 		t, err := w.Token(ctx, caller.Grant.EnvironmentID, store.KindAPI, id)
@@ -170,32 +170,36 @@ func (s *Service) DeleteAPI(ctx context.Context, caller *access.Caller, id strin
 		if err != nil {
 			return err
 		}
-		if err := w.DeleteToken(ctx, t.EnvironmentID, t.Kind, id); err != nil {
-			return err
-		}
-		ids, err := demanding(ctx, w, t.EnvironmentID)
-		if err != nil {
-			return err
-		}
-		if err := w.Publish(ctx, store.Event{TokenIDs: append(ids, id), At: s.now()}); err != nil {
+		if err := Revoke(ctx, w, t.EnvironmentID, id, s.now()); err != nil {
 			return err
 		}
 		return s.record(ctx, w, t, "api_token.delete")
 	})
 }
 
-// demanding lists the MCP servers of an environment that demand an API token besides.
-func demanding(ctx context.Context, r store.Reader, environmentID string) ([]string, error) {
+// Revoke ends an API token and tells the replicas.
+func Revoke(ctx context.Context, w store.Writer, environmentID, id string, now time.Time) error {
+	if err := w.DeleteToken(ctx, environmentID, store.KindAPI, id); err != nil {
+		return err
+	}
+	ids, err := ServerIDs(ctx, w, environmentID, func(t store.Token) bool { return t.RequireSecond })
+	if err != nil {
+		return err
+	}
+	return w.Publish(ctx, store.Event{TokenIDs: append(ids, id), At: now})
+}
+
+// ServerIDs lists the MCP servers of an environment that are among those asked for.
+func ServerIDs(ctx context.Context, r store.Reader, environmentID string, among func(store.Token) bool) ([]string, error) {
 	const step = 500
 	var ids []string
-	p := store.Page{Limit: step}
-	for {
+	for p := (store.Page{Limit: step}); ; {
 		page, err := r.Tokens(ctx, store.TokenFilter{EnvironmentID: environmentID, Kind: store.KindMCP}, p)
 		if err != nil {
 			return nil, err
 		}
 		for _, t := range page {
-			if t.RequireSecond {
+			if among(t) {
 				ids = append(ids, t.ID)
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	authv1 "github.com/sando-dev/sando/gen/sando/auth/v1"
 	"github.com/sando-dev/sando/kit/rpcerr"
 	"github.com/sando-dev/sando/services/auth/internal/audit"
+	"github.com/sando-dev/sando/services/auth/internal/bearer"
 	"github.com/sando-dev/sando/services/auth/internal/store"
 	"github.com/sando-dev/sando/services/auth/internal/watch"
 )
@@ -68,6 +70,7 @@ func (h Environments) UpdateEnvironment(ctx context.Context, r *authv1.UpdateEnv
 		if e, err = h.find(ctx, w, caller, r.GetId()); err != nil {
 			return err
 		}
+		before := e.MCPOrigins
 		if err := apply(&e, r); err != nil {
 			return err
 		}
@@ -75,12 +78,28 @@ func (h Environments) UpdateEnvironment(ctx context.Context, r *authv1.UpdateEnv
 		if err := w.UpdateEnvironment(ctx, e); err != nil {
 			return err
 		}
+		if !slices.Equal(before, e.MCPOrigins) {
+			if err := h.forgetServers(ctx, w, e.ID); err != nil {
+				return err
+			}
+		}
 		return audit.Record(ctx, w, h.Now(), audit.Act(ctx, "admin", "environment.update"))
 	})
 	if err != nil {
 		return nil, err
 	}
+	// The change is durable. If the events cannot be read now, the hub's own round hands them on.
+	_ = h.Hub.Sync(context.WithoutCancel(ctx))
 	return &authv1.UpdateEnvironmentResponse{Environment: environment(e)}, nil
+}
+
+// forgetServers makes replicas ask again about every MCP server: what they know holds the origins that may call it.
+func (h Environments) forgetServers(ctx context.Context, w store.Writer, environmentID string) error {
+	ids, err := bearer.ServerIDs(ctx, w, environmentID, func(store.Token) bool { return true })
+	if err != nil || len(ids) == 0 {
+		return err
+	}
+	return w.Publish(ctx, store.Event{TokenIDs: ids, At: h.Now().UTC()})
 }
 
 func (h Environments) find(ctx context.Context, r store.Reader, caller *access.Caller, id string) (store.Environment, error) {

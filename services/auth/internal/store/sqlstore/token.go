@@ -17,8 +17,16 @@ const selectIdentity = `SELECT ` + tokenColumns + `, e.mcp_origins, s.expires_at
 
 func tokenDest(t *store.Token) []any {
 	return []any{
-		&t.ID, &t.Kind, &t.EnvironmentID, &t.Name, scanList{&t.Accounts}, scanList{&t.Services}, scanList{&t.Operations}, &t.Read, &t.Write,
-		moment{&t.ExpiresAt}, moment{&t.LastUsedAt}, moment{&t.CreatedAt}, moment{&t.UpdatedAt}, &t.Config, &t.RequireSecond, &t.LastClient,
+		&t.ID, &t.Kind, &t.EnvironmentID, &t.Name,
+		scanList{&t.Accounts},
+		scanList{&t.Services},
+		scanList{&t.Operations},
+		&t.Read, &t.Write,
+		moment{&t.ExpiresAt},
+		moment{&t.LastUsedAt},
+		moment{&t.CreatedAt},
+		moment{&t.UpdatedAt},
+		&t.Config, &t.RequireSecond, &t.LastClient,
 	}
 }
 
