@@ -32,16 +32,18 @@ type page struct {
 	count      int
 }
 
-// list returns a page that stays below the bound. A page that turns out too large is asked for again with a smaller limit, so that its cursor
-// continues exactly after the last record shown.
+// list returns a page that stays below the bound: no more records are asked for than fit by what is known of their size, and a page that turns out
+// too large all the same is asked for again with a smaller limit. So its cursor always continues exactly after the last record shown.
 func (l *lister) list(ctx context.Context, in Input, fetch func(ctx context.Context, limit int) (page, error)) ([]byte, error) {
 	op := in.Tool.Operation
 	asked := in.Arguments.Limit()
-	limit := asked
-	if limit == 0 {
-		limit = l.sizes.fitting(op, in.MaxBytes)
+	limit, note := asked, ""
+	switch fit, known := l.sizes.fitting(op, in.MaxBytes); {
+	case asked == 0:
+		limit = fit
+	case asked > fit && known:
+		limit, note = fit, cutNote(fit, asked, in.MaxBytes)
 	}
-	note := ""
 	for range maxCuts {
 		got, err := fetch(ctx, limit)
 		if err != nil {
@@ -52,6 +54,9 @@ func (l *lister) list(ctx context.Context, in Input, fetch func(ctx context.Cont
 			return nil, err
 		}
 		l.sizes.saw(op, got)
+		if got.count < limit {
+			note = "" // the list ends here by itself
+		}
 		body, err := noted(got.body, note)
 		if err != nil || len(body) <= in.MaxBytes {
 			return body, err
@@ -180,14 +185,19 @@ func (s *sizes) of(op *catalogv1.Operation) *atomic.Int64 {
 
 // saw takes a page into account. Pages that race each other may be lost; it is an estimate.
 func (s *sizes) saw(op *catalogv1.Operation, p page) {
-	if p.count > 0 {
-		mean := s.of(op)
-		mean.Store((3*mean.Load() + int64(len(p.rows)/p.count) + 1) / 4)
+	if p.count == 0 {
+		return
 	}
+	mean, seen := s.of(op), int64(len(p.rows)/p.count)+1
+	if before := mean.Load(); before != guessedRow {
+		seen = (3*before + seen) / 4
+	}
+	mean.Store(seen)
 }
 
-// fitting is the page size to ask for when the caller does not say: what fits with a tenth to spare, no more than the provider's own default.
-func (s *sizes) fitting(op *catalogv1.Operation, bound int) int {
+// fitting is the page size to ask for when the caller does not say: what fits with a tenth to spare, no more than the provider's own default. Known
+// says that it is not a guess.
+func (s *sizes) fitting(op *catalogv1.Operation, bound int) (rows int, known bool) {
 	most := int(op.GetPaging().GetDefaultSize())
 	if most == 0 {
 		most = catalog.LocalPageSize
@@ -195,6 +205,7 @@ func (s *sizes) fitting(op *catalogv1.Operation, bound int) int {
 	if limit := int(op.GetPaging().GetMaxSize()); limit > 0 {
 		most = min(most, limit)
 	}
-	fit := int64(bound*9/10) / max(1, s.of(op).Load())
-	return int(max(1, min(int64(most), fit)))
+	mean := s.of(op).Load()
+	fit := int64(bound*9/10) / max(1, mean)
+	return int(max(1, min(int64(most), fit))), mean != guessedRow
 }
