@@ -32,7 +32,7 @@ type security struct {
 
 type container struct {
 	Name            string
-	Command         []string
+	Command, Args   []string
 	SecurityContext security `yaml:"securityContext"`
 	Ports           []struct {
 		Name          string
@@ -113,7 +113,7 @@ func TestPodsMayDoNothingTheyNeedNot(t *testing.T) {
 // secretsAreOurs: auth refuses a key ring that everybody may read.
 func secretsAreOurs(pod podSpec) bool {
 	for _, v := range pod.Volumes {
-		if v.Secret.SecretName == "" || v.Secret.DefaultMode&0o007 != 0 || v.Secret.DefaultMode == 0 {
+		if v.Secret.SecretName != "" && (v.Secret.DefaultMode&0o007 != 0 || v.Secret.DefaultMode == 0) {
 			return false
 		}
 	}

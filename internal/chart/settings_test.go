@@ -3,10 +3,12 @@ package chart
 import (
 	"maps"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/sando-dev/sando/internal/allinone"
 	"github.com/sando-dev/sando/kit/config"
 	"github.com/sando-dev/sando/kit/daemon"
 	"github.com/sando-dev/sando/services/auth"
@@ -85,6 +87,23 @@ func TestRateBudgetCountsEveryReplica(t *testing.T) {
 	}
 }
 
+// In a pod of auth the operator's tool finds its settings: kubectl exec deploy/sando-auth -- /sando token create.
+func TestOperatorWorksInPodsOfAuth(t *testing.T) {
+	for _, set := range valueSets() {
+		all := manifests(t, render(t, set))
+		for name, d := range ofKind[deployment](t, all, "Deployment") {
+			if d.Template.Metadata.Labels["app.kubernetes.io/component"] != "auth" {
+				continue
+			}
+			cfg := allinone.DefaultConfig()
+			read(t, &cfg, environment(t, all, d.Template.Spec.Containers[0]), nil)
+			if cfg.Auth.Store.URL.Reveal() != "secret" || cfg.Auth.Keys.File != "/etc/sando/keys/keys.yaml" {
+				t.Errorf("%s/%s: store %q, keys %q", set, name, cfg.Auth.Store.URL.Reveal(), cfg.Auth.Keys.File)
+			}
+		}
+	}
+}
+
 func TestSettingsOfValuesArrive(t *testing.T) {
 	all := manifests(t, render(t, "production"))
 	deployments := ofKind[deployment](t, all, "Deployment")
@@ -131,25 +150,36 @@ func own(t *testing.T, service string) any {
 func load(t *testing.T, all []manifest, c container) settings {
 	t.Helper()
 	env := environment(t, all, c)
-	var pairs []string
-	for name, value := range env {
-		pairs = append(pairs, name+"="+value)
-	}
 	cfg := settings{
 		Config: daemon.DefaultConfig(),
 		Auth:   auth.DefaultConfig(), Proxy: proxy.DefaultConfig(), Unified: unified.DefaultConfig(), MCP: mcp.DefaultConfig(),
 	}
+	// The file of sealing keys is a secret of the operator's.
+	args := slices.DeleteFunc(slices.Clone(c.Args), func(arg string) bool { return strings.HasPrefix(arg, "--config=") })
 	for _, dst := range []any{own(t, c.Name), &cfg} {
-		err := config.Load(dst, config.Options{
-			Prefix:  "SANDO_",
-			Env:     func(name string) (string, bool) { v, ok := env[name]; return v, ok },
-			Environ: func() []string { return pairs },
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
+		read(t, dst, env, args)
 	}
 	return cfg
+}
+
+// read loads settings strictly.
+func read(t *testing.T, dst any, env map[string]string, args []string) {
+	t.Helper()
+	err := config.Load(dst, config.Options{
+		Prefix: "SANDO_",
+		Args:   args,
+		Env:    func(name string) (string, bool) { v, ok := env[name]; return v, ok },
+		Environ: func() []string {
+			var pairs []string
+			for name, value := range env {
+				pairs = append(pairs, name+"="+value)
+			}
+			return pairs
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // environment is what a container finds: its ConfigMap, and a made-up value for each secret.
