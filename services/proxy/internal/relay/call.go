@@ -177,15 +177,15 @@ func (c *call) bind(q query.Query, aim *Aim) error {
 // page reads limit and next_cursor.
 func (c *call) page(limit string, limited bool, next string, continued bool) error {
 	listing := c.op.List || c.op.GetKind() == catalogv1.Kind_KIND_LIST
-	if !listing && (limited || continued) {
-		return rpcerr.Invalid(map[bool]string{true: catalog.ArgumentLimit, false: catalog.ArgumentCursor}[limited], "this operation is not paged")
+	switch {
+	case limited && !listing:
+		return rpcerr.Invalid(catalog.ArgumentLimit, "this operation is not paged")
+	case continued && !listing:
+		return rpcerr.Invalid(catalog.ArgumentCursor, "this operation is not paged")
+	case next != "" && !c.op.Pages:
+		return invalidCursor(nil)
 	}
-	if continued && next != "" {
-		if !c.op.Pages {
-			return invalidCursor(nil)
-		}
-		c.cursor = next
-	}
+	c.cursor = next
 	if !limited || !c.op.List {
 		return nil
 	}

@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"github.com/sando-dev/sando/services/proxy/internal/splice"
+	"github.com/sando-dev/sando/services/proxy/internal/upstream"
 )
 
 // A Result is what stands beside the data of an answer.
@@ -72,10 +73,22 @@ func (s *Service) readSingle(ctx context.Context, c *call, dst io.Writer) error 
 		return err
 	}
 	defer resp.Body.Close()
+	makeRoom(dst, resp)
 	if _, err := c.op.Plan.Copy(dst, resp.Body, splice.Window{}); err != nil {
 		return s.unanswered(ctx, c, err)
 	}
 	return nil
+}
+
+// A Growing writer keeps what is written and can make room for it at once.
+type Growing interface{ Grow(bytes int) }
+
+// makeRoom tells a writer how much will come, where the provider says so. Data
+// is never longer than its answer.
+func makeRoom(dst io.Writer, resp *upstream.Response) {
+	if growing, ok := dst.(Growing); ok && resp.ContentLength > 0 {
+		growing.Grow(int(resp.ContentLength))
+	}
 }
 
 // readRaw hands the provider's bytes on as they are.

@@ -89,6 +89,7 @@ func (w *walk) fetch(ctx context.Context, dst io.Writer, window splice.Window) (
 		return splice.Page{}, err
 	}
 	defer resp.Body.Close()
+	makeRoom(dst, resp)
 	page, err := w.c.op.Plan.Copy(dst, resp.Body, window)
 	if err != nil {
 		return page, w.s.unanswered(ctx, w.c, err)

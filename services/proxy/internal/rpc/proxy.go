@@ -3,6 +3,7 @@ package rpc
 
 import (
 	"context"
+	"slices"
 
 	proxyv1 "github.com/sando-dev/sando/gen/sando/proxy/v1"
 	"github.com/sando-dev/sando/gen/sando/proxy/v1/proxyv1connect"
@@ -142,6 +143,9 @@ func (m *message) Write(b []byte) (int, error) {
 	m.bytes = append(m.bytes, b...)
 	return len(b), nil
 }
+
+// Grow makes room, as far as fits into a message.
+func (m *message) Grow(n int) { m.bytes = slices.Grow(m.bytes, min(n, m.most-len(m.bytes))) }
 
 func (m *message) WriteString(s string) (int, error) { return m.Write([]byte(s)) }
 
