@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
@@ -18,6 +19,7 @@ import (
 
 	"connectrpc.com/connect/v2"
 	"connectrpc.com/connect/v2/connectinprocess"
+	"github.com/go-oauth2/oauth2/v4/manage"
 
 	"github.com/sando-dev/sando/access"
 	authv1 "github.com/sando-dev/sando/gen/sando/auth/v1"
@@ -48,49 +50,61 @@ func TestMain(m *testing.M) {
 // killRounds is how often the process is killed here. SANDO_KILL_ROUNDS raises it for long runs.
 const killRounds = 10
 
-// Killed at any moment of linking, replacing, unlinking, rotating and recording, auth loses nothing that it acknowledged and leaves nothing half
-// done.
+// Killed at any moment of linking, replacing, unlinking, rotating, refreshing and recording, auth loses nothing that it acknowledged and leaves
+// nothing half done. The provider takes an old refresh token once more, as those do that rotate them and mean to survive a lost answer.
 func TestKilledAtAnyMoment(t *testing.T) {
 	rounds := killRounds
 	if n, err := strconv.Atoi(os.Getenv("SANDO_KILL_ROUNDS")); err == nil {
 		rounds = n
 	}
-	cfg := newConfig(t)
-	operator, err := auth.OpenOperator(t.Context(), cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	environment, err := operator.CreateEnvironment(t.Context(), "Acme")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, token, err := operator.CreateToken(t.Context(), auth.TokenSpec{EnvironmentID: environment})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := operator.Close(); err != nil {
-		t.Fatal(err)
-	}
+	p := newIDP(t)
+	p.manager.SetRefreshTokenCfg(&manage.RefreshingConfig{IsGenerateRefresh: true})
+	w := p.start(newConfig(t))
+	w.consentTo(p, w.browser()).want(303, "")
+	consented := w.call(w.token, "GET", "/integrated-account", "").want(200).list()[0]["id"].(string)
+	k := &killing{t: t, cfg: w.cfg, spec: spec{
+		Store: w.cfg.Store.URL.Reveal(), Keys: w.cfg.Keys.File, Environment: w.environment, Token: w.token, Provider: p.url, Consented: consented,
+	}}
 	for round := range rounds {
-		withKey(t, cfg.Keys.File, true) // something to rotate
-		acked := killOne(t, strings.Join([]string{cfg.Store.URL.Reveal(), cfg.Keys.File, environment, token}, "\n"))
+		withKey(t, w.cfg.Keys.File, true) // something to rotate
+		k.spec.Later += time.Minute
+		acked := k.once()
 		if len(acked) == 0 {
 			t.Fatal("nothing was acknowledged before the kill")
 		}
-		survives(t, cfg, environment, token, acked)
+		k.survives(acked)
 		t.Logf("round %d: %d acknowledged", round, len(acked))
 	}
 }
 
-// killOne runs the process, kills it at a random moment, and returns what it had acknowledged.
-func killOne(t *testing.T, spec string) []string {
+// spec tells the process what to work on.
+type spec struct {
+	Store, Keys, Environment, Token, Provider, Consented string
+	// Later moves the clock on from round to round, past the leases that the killed process held.
+	Later time.Duration
+}
+
+// killing is one test of it.
+type killing struct {
+	t    *testing.T
+	cfg  auth.Config
+	spec spec
+}
+
+// once runs the process, kills it at a random moment, and returns what it had acknowledged.
+func (k *killing) once() []string {
+	t := k.t
 	t.Helper()
+	told, err := json.Marshal(k.spec)
+	if err != nil {
+		t.Fatal(err)
+	}
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), self)
-	cmd.Env = append(os.Environ(), childEnv+"="+spec)
+	cmd.Env = append(os.Environ(), childEnv+"="+string(told))
 	var faults bytes.Buffer
 	cmd.Stderr = &faults
 	out, err := cmd.StdoutPipe()
@@ -120,17 +134,19 @@ func killOne(t *testing.T, spec string) []string {
 }
 
 // survives opens what the killed process left behind and holds it to its word.
-func survives(t *testing.T, cfg auth.Config, environment, token string, acked []string) {
+func (k *killing) survives(acked []string) {
+	t := k.t
 	t.Helper()
-	clients, stop, err := open(t.Context(), cfg)
+	clients, stop, err := k.spec.open(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer stop()
-	ctx := access.WithCaller(t.Context(), &access.Caller{Bearer: token})
+	ctx := access.WithCaller(t.Context(), &access.Caller{Bearer: k.spec.Token})
 	want := make(map[string]string) // account to key; empty when it was unlinked
 	maybe := make(map[string]bool)  // accounts that a change had begun on
 	recorded := make(map[string]bool)
+	var version int64 // of the credential that was refreshed
 	for _, line := range acked {
 		verb, rest, _ := strings.Cut(line, " ")
 		id, key, _ := strings.Cut(rest, " ")
@@ -143,6 +159,8 @@ func survives(t *testing.T, cfg auth.Config, environment, token string, acked []
 			maybe[id] = true
 		case "recorded":
 			recorded[id] = true
+		case "refreshed":
+			version, _ = strconv.ParseInt(key, 10, 64)
 		}
 	}
 	for id, key := range want {
@@ -161,8 +179,12 @@ func survives(t *testing.T, cfg auth.Config, environment, token string, acked []
 			t.Errorf("account %s has another credential than was acknowledged", id)
 		}
 	}
+	lease, err := clients.credentials.LeaseCredential(ctx, &iv1.LeaseCredentialRequest{IntegratedAccountId: k.spec.Consented})
+	if err != nil || lease.GetVersion() < version || lease.GetValues()["access_token"] == "" {
+		t.Errorf("the refreshed account: version %d, acknowledged %d, %v", lease.GetVersion(), version, err)
+	}
 	var export bytes.Buffer
-	if err := clients.service.Operator().ExportLog(t.Context(), environment, &export); err != nil {
+	if err := clients.service.Operator().ExportLog(t.Context(), k.spec.Environment, &export); err != nil {
 		t.Fatal(err)
 	}
 	for id := range recorded {
@@ -183,7 +205,13 @@ type handles struct {
 	log         internalauthv1connect.AuditServiceClient
 }
 
-func open(ctx context.Context, cfg auth.Config) (handles, func(), error) {
+func (s spec) open(ctx context.Context) (handles, func(), error) {
+	cfg := auth.DefaultConfig()
+	cfg.Store.URL, cfg.Keys.File, cfg.OAuthClients = config.Secret(s.Store), s.Keys, vendorClients()
+	integrations, err := withAcme(s.Provider)
+	if err != nil {
+		return handles{}, nil, err
+	}
 	table, err := access.ErrorTable()
 	if err != nil {
 		return handles{}, nil, err
@@ -196,6 +224,7 @@ func open(ctx context.Context, cfg auth.Config) (handles, func(), error) {
 	internalproxyv1connect.RegisterProbeServiceHandler(proxy, &provider{keys: keys})
 	service, err := auth.New(ctx, cfg, auth.Deps{
 		Log: slog.New(slog.DiscardHandler), Telemetry: telemetry.Off(), Proxy: connect.NewClient(connectinprocess.New(proxy)),
+		Catalog: integrations, Now: func() time.Time { return time.Now().Add(s.Later) },
 	})
 	if err != nil {
 		return handles{}, nil, err
@@ -211,27 +240,45 @@ func open(ctx context.Context, cfg auth.Config) (handles, func(), error) {
 }
 
 // victim works until it is killed, and prints a line for everything that was acknowledged.
-func victim(spec string) error {
-	parts := strings.Split(spec, "\n")
-	cfg := auth.DefaultConfig()
-	cfg.Store.URL, cfg.Keys.File = config.Secret(parts[0]), parts[1]
-	environment, token := parts[2], parts[3]
-	ctx := access.WithCaller(context.Background(), &access.Caller{Bearer: token})
-	h, _, err := open(ctx, cfg)
+func victim(told string) error {
+	var work spec
+	if err := json.Unmarshal([]byte(told), &work); err != nil {
+		return err
+	}
+	ctx := access.WithCaller(context.Background(), &access.Caller{Bearer: work.Token})
+	h, _, err := work.open(ctx)
 	if err != nil {
 		return err
 	}
 	out := &acks{w: os.Stdout}
-	failed := make(chan error, 3)
+	failed := make(chan error, 4)
 	go func() { failed <- h.linkForEver(ctx, out) }()
-	go func() { failed <- h.recordForEver(ctx, out, environment) }()
+	go func() { failed <- h.recordForEver(ctx, out, work.Environment) }()
+	go func() { failed <- h.refreshForEver(ctx, out, work.Consented) }()
 	go func() { failed <- h.service.Operator().RotateKeys(ctx, func(int, int) {}) }()
-	for range 3 {
+	for range 4 {
 		if err := <-failed; err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// refreshForEver takes a lease that a killed process left behind for what it is: it ends.
+func (h handles) refreshForEver(ctx context.Context, out *acks, id string) error {
+	for {
+		if _, err := h.accounts.RefreshCredentials(ctx, &authv1.RefreshCredentialsRequest{Id: id}); err != nil {
+			if code := connect.CodeOf(err); code == connect.CodeUnavailable || code == connect.CodeDeadlineExceeded {
+				continue
+			}
+			return err
+		}
+		lease, err := h.credentials.LeaseCredential(ctx, &iv1.LeaseCredentialRequest{IntegratedAccountId: id})
+		if err != nil {
+			return err
+		}
+		out.say("refreshed", id, strconv.FormatInt(lease.GetVersion(), 10))
+	}
 }
 
 // acks prints whole lines.

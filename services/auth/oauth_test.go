@@ -82,26 +82,28 @@ func newIDP(t *testing.T) *idp {
 	running := httptest.NewServer(mux)
 	t.Cleanup(running.Close)
 	p.url = running.URL
-	p.catalog = p.load()
+	if p.catalog, err = withAcme(p.url); err != nil {
+		t.Fatal(err)
+	}
 	return p
 }
 
-// load loads the test-only integration beside the real one.
-func (p *idp) load() *catalog.Catalog {
-	p.t.Helper()
+// withAcme loads the test-only integration, at an origin, beside the real one.
+func withAcme(origin string) (*catalog.Catalog, error) {
 	tree := fstest.MapFS{}
 	for _, name := range []string{"acme/integration.yaml", "acme/account.yaml"} {
 		text, err := os.ReadFile("testdata/" + name)
 		if err != nil {
-			p.t.Fatal(err)
+			return nil, err
 		}
-		tree[name] = &fstest.MapFile{Data: []byte(strings.ReplaceAll(string(text), "ORIGIN", p.url))}
+		tree[name] = &fstest.MapFile{Data: []byte(strings.ReplaceAll(string(text), "ORIGIN", origin))}
 	}
-	c, err := catalog.Load(catalog.Data(), tree)
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	return c
+	return catalog.Load(catalog.Data(), tree)
+}
+
+// vendorClients are the vendor's own clients at the provider.
+func vendorClients() []auth.OAuthClient {
+	return []auth.OAuthClient{{Integration: "acme", ID: "vendor", Secret: "vendor-secret-1"}}
 }
 
 // check is what the proxy would find with a credential; nothing but the access token may be in it.
@@ -116,7 +118,7 @@ func (p *idp) check(values map[string]string) (string, bool) {
 // start starts auth with the provider's integration.
 func (p *idp) start(cfg auth.Config) *world {
 	p.t.Helper()
-	cfg.OAuthClients = []auth.OAuthClient{{Integration: "acme", ID: "vendor", Secret: "vendor-secret-1"}}
+	cfg.OAuthClients = vendorClients()
 	w := startOn(p.t, cfg, p.catalog)
 	w.provider.set(func(stub *provider) { stub.check = p.check })
 	return w

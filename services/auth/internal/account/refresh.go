@@ -18,7 +18,7 @@ import (
 
 const (
 	// refreshLease is how long one replica has for a refresh; after that another may try.
-	refreshLease = time.Minute
+	refreshLease = 30 * time.Second
 	// refreshAgain is when a refresh is tried again that failed for a passing reason.
 	refreshAgain = 30 * time.Second
 	// leaseMargin is how long before its end an access token is not lent out any more.

@@ -60,13 +60,13 @@ type Client struct {
 // New makes a client; apps are by the name of the integration.
 func New(apps map[string]App, now func() time.Time) *Client {
 	transport := &http.Transport{
-		TLSHandshakeTimeout: 5 * time.Second, ResponseHeaderTimeout: 20 * time.Second, IdleConnTimeout: 30 * time.Second, MaxIdleConnsPerHost: 4,
+		TLSHandshakeTimeout: 5 * time.Second, ResponseHeaderTimeout: 15 * time.Second, IdleConnTimeout: 30 * time.Second, MaxIdleConnsPerHost: 4,
 		MaxResponseHeaderBytes: 64 << 10, Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true,
 	}
 	return &Client{
 		apps: apps, now: now,
 		http: &http.Client{
-			Transport: transport, Timeout: 25 * time.Second,
+			Transport: transport, Timeout: 20 * time.Second,
 			// A redirect would carry the client's secret elsewhere.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return errors.New("a token endpoint must not redirect") },
 		},
