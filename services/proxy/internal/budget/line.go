@@ -266,8 +266,8 @@ func (l *line) state() (limit, left int, reset time.Duration) {
 		return 0, 0, 0
 	}
 	now := l.clock()
-	l.recall(now)
 	left, reset = l.supply.state(now, limit)
+	left += l.quota.left() // which the supply counts as used
 	if p := l.penalty.remains(now); p > 0 {
 		left, reset = 0, max(reset, p)
 	}

