@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/sando-dev/sando/bench/internal/load"
 	"github.com/sando-dev/sando/bench/internal/measure"
@@ -52,8 +51,7 @@ func (b *bench) crowd(ctx context.Context, s *stage, n int) (footprint, error) {
 		return footprint{}, err
 	}
 	s.accounts = append(s.accounts, further...)
-	// Rate 0 asks as fast as answers come; the duration is generous, and ends the warm-up early only on a very slow machine.
-	if err := warm(ctx, s); err != nil {
+	if err := warm(ctx, load.Target{Next: s.page(1)}, n); err != nil {
 		return footprint{}, err
 	}
 	name := fmt.Sprintf("%d hot accounts", n)
@@ -74,19 +72,6 @@ func (b *bench) crowd(ctx context.Context, s *stage, n int) (footprint, error) {
 		f.heap = u.Resident
 	}
 	return f, err
-}
-
-// warm asks for one page of each account.
-func warm(ctx context.Context, s *stage) error {
-	target := subject{"warm-up", load.Target{Next: s.page(1)}, nil}
-	for asked := 0; asked < len(s.accounts); {
-		turn, err := target.measure(ctx, load.Plan{Connections: 16, Duration: time.Second})
-		if err != nil {
-			return err
-		}
-		asked += turn.Requests
-	}
-	return nil
 }
 
 // liveHeap is the heap in use after a collection, by the process's own word.

@@ -17,7 +17,7 @@ import (
 )
 
 // callRows is how many users make an answer of about 10 kB.
-const callRows = 24
+const callRows = 34
 
 const (
 	listBody = `{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{}}`
@@ -43,6 +43,9 @@ func (b *bench) needAgents(ctx context.Context) (*agentStage, error) {
 	urls, err := s.MakeMCPServers(ctx, s.accounts[:min(len(s.accounts), 1000)])
 	if err != nil {
 		return nil, fmt.Errorf("making MCP servers: %w", err)
+	}
+	if err := warm(ctx, load.Target{Next: agentCalls(urls, listBody)}, len(urls)); err != nil {
+		return nil, err
 	}
 	list, err := agentResult(ctx, urls[0], listBody)
 	if err != nil {

@@ -92,7 +92,7 @@ func cost(pid int, do func() error) (usage, error) {
 func (b *bench) copyPages(ctx context.Context, base string) (int, error) {
 	cursor := ""
 	for pages := 1; ; pages++ {
-		text, err := fetch(ctx, base+"/users?size=1000"+cursor)
+		text, err := fetch(ctx, base+"/users?size=1000&fields="+userFields+cursor)
 		if err != nil {
 			return pages, err
 		}
@@ -128,7 +128,7 @@ func (s *stage) walkOnce(ctx context.Context, account string) error {
 	defer cancel()
 	header := s.header()
 	header.Set("Accept", "application/x-ndjson")
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, s.Proxy+"/proxy/users?integrated_account_id="+account, nil)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, s.Proxy+"/proxy/users?fields="+userFields+"&integrated_account_id="+account, nil)
 	if err != nil {
 		return err
 	}

@@ -183,7 +183,7 @@ func (s *stage) rpc(users int, contentType string) func() load.Call {
 		header.Set("Connect-Protocol-Version", "1")
 	}
 	return s.spread(func(account string) load.Call {
-		message, err := proto.Marshal(&proxyv1.ListRequest{Resource: "users", IntegratedAccountId: &account, Limit: new(int32(users))})
+		message, err := proto.Marshal(&proxyv1.ListRequest{Resource: "users", IntegratedAccountId: &account, Limit: new(int32(users)), Query: new("fields=" + userFields)})
 		if err != nil {
 			panic(err) // three scalars always marshal
 		}
@@ -205,7 +205,7 @@ func (b *bench) rowB14(ctx context.Context) error {
 	wrong.Set("Authorization", "Bearer sando_api_"+"wrongwrongwrongwrongwrongwrongwrongwrongwro")
 	impatient := s.header()
 	impatient.Set("Sando-Max-Wait", "0s")
-	url := s.Proxy + "/proxy/users?limit=1&integrated_account_id="
+	url := s.Proxy + "/proxy/users?limit=1&fields=" + userFields + "&integrated_account_id="
 	subjects := []subject{
 		{"served", load.Target{Next: s.page(1)}, s.process("proxy")},
 		{"401", load.Target{Next: inTurn([]load.Call{{URL: url + s.accounts[0], Header: wrong}}), Status: http.StatusUnauthorized}, s.process("proxy")},

@@ -36,6 +36,9 @@ func (b *bench) profiles(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := warm(ctx, load.Target{Next: agentCalls(urls, callBody())}, len(urls)); err != nil {
+		return err
+	}
 	return b.profileOf(ctx, s, "mcp", "call", agentCalls(urls, callBody()))
 }
 

@@ -15,15 +15,15 @@ func (b *bench) rowB7(ctx context.Context) error {
 		return err
 	}
 	subjects := []subject{
-		{"unified", load.Target{Next: s.get(s.Unified, "/unified/user-directory/users?limit=1000"), Bytes: 200_000}, s.process("unified")},
-		{"proxy", load.Target{Next: s.page(1000), Bytes: 200_000}, s.process("proxy")},
+		{"unified", load.Target{Next: s.get(s.Unified, "/unified/user-directory/users?limit=1000"), Bytes: 400_000}, s.process("unified")},
+		{"proxy", load.Target{Next: s.page(1000), Bytes: 400_000}, s.process("proxy")},
 	}
 	for _, name := range []string{"typed", "node-hand", "node-jsonata"} {
 		p, err := b.needPeer(ctx, name)
 		if err != nil {
 			return err
 		}
-		subjects = append(subjects, p.subject(name, 1000, 200_000))
+		subjects = append(subjects, p.subject(name, 1000, 400_000))
 	}
 	r, err := b.interleave(ctx, "unified page of 1000", subjects, b.plan(), b.rounds)
 	if err != nil {

@@ -10,6 +10,9 @@ const [host, port] = listen.split(':');
 const base = new URL(upstream);
 const pool = new Pool(base.origin, { connections: 64, pipelining: 1 });
 
+const custom = ['departmentName', 'workday_cost_center', 'workday_manager', 'workday_employee_number', 'workday_hire_date', 'gsuite_address',
+  'gsuite_home_email', 'okta_groups', 'workday_is_contractor'];
+
 const expression = jsonata(`users.{
   "id": $string(id),
   "first_name": firstName,
@@ -23,7 +26,8 @@ const expression = jsonata(`users.{
   "organizations": [{"id": $string(idOrg)}],
   "is_external": isExternal,
   "active_apps_count": activeAppsCount,
-  "created_at": creationTime
+  "created_at": creationTime,
+  "custom_fields": {${custom.map((key) => `"${key}": ${key}`).join(', ')}}
 }`);
 
 function byHand(page) {
@@ -41,6 +45,7 @@ function byHand(page) {
     is_external: u.isExternal,
     active_apps_count: u.activeAppsCount,
     created_at: u.creationTime,
+    custom_fields: Object.fromEntries(custom.map((key) => [key, u[key]])),
   }));
 }
 

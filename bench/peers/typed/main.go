@@ -28,6 +28,20 @@ type row struct {
 	IsExternal                 bool     `json:"isExternal"`
 	ActiveAppsCount            int      `json:"activeAppsCount"`
 	AdditionalEmails           []string `json:"additionalEmails"`
+	custom
+}
+
+// custom are the organisation's own fields, known to the program because somebody wrote them down.
+type custom struct {
+	Department     *string  `json:"departmentName,omitempty"`
+	CostCenter     *string  `json:"workday_cost_center,omitempty"`
+	Manager        *string  `json:"workday_manager,omitempty"`
+	EmployeeNumber *int64   `json:"workday_employee_number,omitempty"`
+	HireDate       *string  `json:"workday_hire_date,omitempty"`
+	Address        *string  `json:"gsuite_address,omitempty"`
+	HomeEmail      *string  `json:"gsuite_home_email,omitempty"`
+	Groups         []string `json:"okta_groups,omitempty"`
+	IsContractor   *bool    `json:"workday_is_contractor,omitempty"`
 }
 
 type page struct {
@@ -52,6 +66,7 @@ type user struct {
 	IsExternal      bool        `json:"is_external"`
 	ActiveAppsCount int         `json:"active_apps_count"`
 	CreatedAt       *string     `json:"created_at,omitempty"`
+	CustomFields    custom      `json:"custom_fields"`
 }
 
 type email struct {
@@ -126,7 +141,7 @@ func (p *provider) fetch(r *http.Request) (*page, error) {
 func (r *row) unify() user {
 	u := user{
 		ID: strconv.FormatInt(r.ID, 10), FirstName: r.FirstName, LastName: r.LastName, Username: r.Email, LifecycleStatus: r.LifecycleStatus,
-		IsExternal: r.IsExternal, ActiveAppsCount: r.ActiveAppsCount, CreatedAt: r.CreationTime,
+		IsExternal: r.IsExternal, ActiveAppsCount: r.ActiveAppsCount, CreatedAt: r.CreationTime, CustomFields: r.custom,
 	}
 	u.Name = strings.TrimSpace(text(r.FirstName) + " " + text(r.LastName))
 	if r.Email != nil {
