@@ -6,7 +6,6 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
-	"time"
 
 	"github.com/sando-dev/sando/access"
 	"github.com/sando-dev/sando/kit/rpcerr"
@@ -97,12 +96,10 @@ func (s *Service) follow(c *call, from *url.URL, location string) (*url.URL, err
 
 // fetch gets a file from storage, without the credential.
 func (s *Service) fetch(ctx context.Context, c *call, at *url.URL) (*upstream.Response, error) {
-	began := time.Now()
-	resp, err := s.Upstream.Do(ctx, &upstream.Request{
+	resp, err := s.observer.do(ctx, s.Upstream, c.op.GetId(), &upstream.Request{
 		Method: http.MethodGet, URL: at, Header: http.Header{"Accept": {"*/*"}, "User-Agent": {"sando"}},
 		Key: at.Scheme + "://" + at.Host,
 	})
-	s.metrics.upstream(ctx, c.op.GetId(), resp, err, time.Since(began))
 	if err != nil {
 		return nil, s.unanswered(ctx, c, err)
 	}

@@ -60,16 +60,16 @@ type Deps struct {
 // A Service carries calls. It is safe for concurrent use.
 type Service struct {
 	Deps
-	metrics *meters
+	observer *observer
 }
 
 // New makes a service.
 func New(d Deps) (*Service, error) {
-	m, err := newMeters(d.Telemetry)
+	o, err := newObserver(d.Telemetry)
 	if err != nil {
 		return nil, err
 	}
-	return &Service{Deps: d, metrics: m}, nil
+	return &Service{Deps: d, observer: o}, nil
 }
 
 // An Aim says what a caller wants.

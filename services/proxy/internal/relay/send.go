@@ -126,9 +126,7 @@ func (s *Service) attempt(ctx context.Context, c *call, sh *shipment, permit bud
 			return err
 		},
 	}
-	began := time.Now()
-	resp, err := s.Upstream.Do(ctx, req)
-	s.metrics.upstream(ctx, c.op.GetId(), resp, err, time.Since(began))
+	resp, err := s.observer.do(ctx, s.Upstream, c.op.GetId(), req)
 	if err != nil {
 		return nil, err
 	}

@@ -114,7 +114,7 @@ func (s Surface) custom(ctx context.Context, w http.ResponseWriter, r *http.Requ
 
 // download serves the bytes of a file as they are.
 func (s Surface) download(ctx context.Context, w http.ResponseWriter, r *http.Request) error {
-	return s.Relay.Download(ctx, aim(r, r.PathValue("method")), func(f relay.File) (io.Writer, error) {
+	err := s.Relay.Download(ctx, aim(r, r.PathValue("method")), func(f relay.File) (io.Writer, error) {
 		h := w.Header()
 		h.Set("Content-Type", f.MediaType)
 		disposition := "attachment"
@@ -128,6 +128,11 @@ func (s Surface) download(ctx context.Context, w http.ResponseWriter, r *http.Re
 		}
 		return w, nil
 	})
+	if err != nil {
+		// If the error can still be told, it is no attachment.
+		w.Header().Del("Content-Disposition")
+	}
+	return err
 }
 
 // upload serves a form with one file.
