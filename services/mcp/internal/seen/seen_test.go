@@ -3,6 +3,8 @@ package seen_test
 import (
 	"context"
 	"log/slog"
+	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,13 +22,23 @@ import (
 // records notes what it is told.
 type records struct {
 	internalauthv1connect.McpServerRecordServiceHandler
+
+	mu   sync.Mutex
 	told []string
+}
+
+func (r *records) all() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.told)
 }
 
 func (r *records) TouchMcpServerRecord(
 	ctx context.Context, req *internalauthv1.TouchMcpServerRecordRequest,
 ) (*internalauthv1.TouchMcpServerRecordResponse, error) {
 	info, _ := connect.CallInfoForServerContext(ctx)
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.told = append(r.told, req.GetId()+" "+req.GetClient()+" "+info.RequestHeader().Get(access.HeaderAuthorization))
 	return &internalauthv1.TouchMcpServerRecordResponse{}, nil
 }
@@ -47,7 +59,7 @@ func TestUseIsToldInBatches(t *testing.T) {
 		expect := func(want ...string) {
 			t.Helper()
 			synctest.Wait()
-			if diff := cmp.Diff(want, auth.told); diff != "" {
+			if diff := cmp.Diff(want, auth.all()); diff != "" {
 				t.Errorf("told (-want +got):\n%s", diff)
 			}
 		}
