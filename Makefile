@@ -19,7 +19,7 @@ build: ## put every binary into bin/
 	@for b in $(BINARIES); do echo "bin/$${b%%=*}"; \
 		CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o "bin/$${b%%=*}" "$${b#*=}"; done
 
-test: testenv build ## run every test that a commit must pass
+test: testenv tools build ## run every test that a commit must pass
 	go vet $(MODULES)
 	go test -timeout 12m $(MODULES)
 
@@ -52,11 +52,12 @@ fmt: tools ## format protos and Go
 	git ls-files '*.go' | grep -v -e '^gen/' | xargs bin/tools/gofumpt -w
 
 tools: bin/tools/.stamp
-bin/tools/.stamp: $(wildcard tools/*/go.mod) tools/vendorproto/main.go
+bin/tools/.stamp: $(wildcard tools/*/go.mod tools/*/*.go tools/*/*/*.go)
 	@mkdir -p bin/tools
 	GOWORK=off go -C tools/buf build -o ../../bin/tools/ tool
 	GOWORK=off go -C tools/plugins build -o ../../bin/tools/ tool
 	GOWORK=off go -C tools/lint build -o ../../bin/tools/ tool
+	GOWORK=off go -C tools/kubernetes build -o ../../bin/tools/ tool
 	GOWORK=off go -C tools/vendorproto build -o ../../bin/tools/vendorproto .
 	@touch $@
 

@@ -1,6 +1,7 @@
 package chart
 
 import (
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -36,6 +37,7 @@ func TestRenderingsAreValidManifests(t *testing.T) {
 	for _, set := range valueSets() {
 		t.Run(set, func(t *testing.T) { check(t, render(t, set)) })
 	}
+	t.Run("alerts", func(t *testing.T) { check(t, string(file(t, filepath.Join(observability, "alerts.yaml")))) })
 }
 
 // An exception is a check of kube-score that the chart does not follow in some sets of values.

@@ -1,8 +1,12 @@
 package chart
 
 import (
+	"encoding/base64"
+	"fmt"
 	"maps"
 	"net/url"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -57,6 +61,9 @@ func TestServicesTakeTheirSettings(t *testing.T) {
 				}
 				if cfg.Drain < 2*cfg.Public.DrainDelay {
 					t.Errorf("a drain of %s leaves no time for calls after the delay of %s", cfg.Drain, cfg.Public.DrainDelay)
+				}
+				if d.Template.Metadata.Labels["app.kubernetes.io/component"] != "auth" && len(cfg.Proxy.SealingKeys)+len(cfg.Unified.SealingKeys)+len(cfg.MCP.SealingKeys) != 1 {
+					t.Error("its sealing keys are not read")
 				}
 				for _, peer := range []string{cfg.Peers.Auth, cfg.Peers.Proxy, cfg.Peers.Unified} {
 					if u, err := url.Parse(peer); peer != "" && (err != nil || !ports[u.Host]) {
@@ -154,12 +161,28 @@ func load(t *testing.T, all []manifest, c container) settings {
 		Config: daemon.DefaultConfig(),
 		Auth:   auth.DefaultConfig(), Proxy: proxy.DefaultConfig(), Unified: unified.DefaultConfig(), MCP: mcp.DefaultConfig(),
 	}
-	// The file of sealing keys is a secret of the operator's.
-	args := slices.DeleteFunc(slices.Clone(c.Args), func(arg string) bool { return strings.HasPrefix(arg, "--config=") })
+	args := slices.Clone(c.Args)
+	for i, arg := range args {
+		if strings.HasPrefix(arg, "--config=") {
+			args[i] = "--config=" + sealingFile(t, c.Name)
+		}
+	}
 	for _, dst := range []any{own(t, c.Name), &cfg} {
 		read(t, dst, env, args)
 	}
 	return cfg
+}
+
+// sealingFile is what an operator puts into the secret of sealing keys, as deploy/README.md says.
+func sealingFile(t *testing.T, service string) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), service+".yaml")
+	key := base64.StdEncoding.EncodeToString(make([]byte, 32))
+	text := fmt.Sprintf("%s:\n  sealing_keys:\n    - {id: first, material: %q}\n", service, key)
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
 }
 
 // read loads settings strictly.

@@ -1,0 +1,132 @@
+package e2e
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/sando-dev/sando/kit/kittest"
+)
+
+// What an operator does with the one binary, from an empty folder on: keys, environment, token, serving, key rotation, a log that verifies elsewhere.
+func TestOperator(t *testing.T) {
+	o := newOperator(t)
+	s := o.serve(t)
+	link(t, &s)
+	o.sando(t, "doctor", "--data-dir", o.dir, "--edge.listen", s.address())
+	o.mustRead(t, s)
+
+	o.sando(t, "keys", "add", "--family", "encryption", "--data-dir", o.dir)
+	o.restart(t)
+	o.mustRead(t, s)
+	if out := o.sando(t, "keys", "rotate", "--data-dir", o.dir); !strings.Contains(out, "1 of 1") {
+		t.Errorf("rotate says %q, want one account done", out)
+	}
+	o.mustRead(t, s)
+	o.verifyLog(t, s)
+}
+
+// An operator works on a data folder.
+type operator struct {
+	dir, torii, address string
+	environment, token  string
+	server              *process
+}
+
+func newOperator(t *testing.T) *operator {
+	t.Helper()
+	o := &operator{dir: filepath.Join(t.TempDir(), "data"), torii: kittest.FreeAddr(t), address: kittest.FreeAddr(t)}
+	emulator := start(t, nil, "torii-emulator", "--listen", o.torii)
+	emulator.waitFor(t, "emulator", func() bool { return reachable(o.torii) })
+	o.sando(t, "keys", "generate", "--data-dir", o.dir)
+	o.sando(t, "migrate", "--data-dir", o.dir)
+	o.environment = o.sando(t, "environment", "create", "--name", "production", "--data-dir", o.dir)
+	o.token = o.sando(t, "token", "create", "--environment", o.environment, "--data-dir", o.dir)
+	return o
+}
+
+// sando runs a command to its end and answers what it printed.
+func (o *operator) sando(t *testing.T, args ...string) string {
+	t.Helper()
+	p := start(t, nil, "sando", args...)
+	if err := <-p.exited; err != nil {
+		t.Fatalf("sando %s: %v\n%s", strings.Join(args, " "), err, p.output.String())
+	}
+	p.exited <- nil
+	return strings.TrimSpace(p.stdout.String())
+}
+
+func (o *operator) serve(t *testing.T) stack {
+	t.Helper()
+	config := filepath.Join(o.dir, "sando.yaml")
+	text := fmt.Sprintf("data_dir: %s\nproxy: {base_urls: {torii: http://%s/v1.0}}\n", o.dir, o.torii)
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	base := "http://" + o.address
+	o.server = start(t, nil, "sando", "serve", "--config", config, "--edge.listen", o.address, "--auth.public-url", base)
+	o.server.waitFor(t, "sando", func() bool { return answers(base + "/readyz") })
+	return stack{baseURL: base, apiToken: o.token, environment: o.environment, toriiKey: "torii-emulator-full-access-key"}
+}
+
+func (o *operator) restart(t *testing.T) {
+	t.Helper()
+	if err := o.server.stop(t); err != nil {
+		t.Fatalf("stopping: %v\n%s", err, o.server.output.tail(2000))
+	}
+	o.serve(t)
+}
+
+func (o *operator) mustRead(t *testing.T, s stack) {
+	t.Helper()
+	rest := restOver{client: http.DefaultClient, base: s.baseURL}
+	if code, text := rest.do(t, "GET", "/proxy/me?integrated_account_id="+s.account, s.apiToken, nil, nil); code != http.StatusOK {
+		t.Fatalf("status %d: %s", code, text)
+	}
+}
+
+// verifyLog exports the log, verifies it with the keys kept apart, and sees that an altered one fails.
+func (o *operator) verifyLog(t *testing.T, s stack) {
+	t.Helper()
+	export, keys := filepath.Join(o.dir, "log.jsonl"), filepath.Join(o.dir, "keys.jwks")
+	write := func(name, text string) {
+		if err := os.WriteFile(name, []byte(text+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(export, o.sando(t, "audit", "export", "--environment", s.environment, "--data-dir", o.dir))
+	write(keys, o.sando(t, "audit", "keys", "--data-dir", o.dir))
+	if out := o.sando(t, "audit", "verify", "--keys", keys, export); !strings.HasPrefix(out, "ok:") {
+		t.Errorf("verify says %q", out)
+	}
+	text, err := os.ReadFile(export)
+	if err != nil {
+		t.Fatal(err)
+	}
+	altered := bytes.Replace(text, []byte("integrated_account.create"), []byte("integrated_account.delete"), 1)
+	if bytes.Equal(altered, text) {
+		t.Fatalf("the log does not say that an account was linked:\n%.600s", text)
+	}
+	write(export, string(altered))
+	p := start(t, nil, "sando", "audit", "verify", "--keys", keys, export)
+	if err := <-p.exited; err == nil {
+		t.Errorf("an altered log verifies: %s", p.stdout.String())
+	}
+	p.exited <- nil
+}
+
+// A setting that means nothing is refused with the nearest one that does.
+func TestUnknownSettingsAreRefused(t *testing.T) {
+	for _, args := range [][]string{{"serve", "--edge.listn", "x"}, {"config", "print", "--data-dri", "x"}} {
+		p := start(t, nil, "sando", args...)
+		err := <-p.exited
+		p.exited <- nil
+		if out := p.output.String(); err == nil || !strings.Contains(out, "Did you mean") && !strings.Contains(out, "did you mean") {
+			t.Errorf("sando %s: %v, %q", strings.Join(args, " "), err, out)
+		}
+	}
+}
