@@ -18,7 +18,7 @@ for platform in ${PLATFORMS:-linux/amd64}; do
   GOOS=${platform%/*} GOARCH=${platform#*/} deploy/container/tree.sh "$dir"
   trees+=("$platform=$dir")
 done
-bin/tools/ociimage -o "$out" -created "$created" \
+bin/tools/ociimage -o "$out" -created "$created" -cmd "/sando serve" \
   -label org.opencontainers.image.title=sando \
   -label org.opencontainers.image.licenses=Apache-2.0 \
   -label "org.opencontainers.image.version=$version" \

@@ -32,6 +32,7 @@ func main() {
 type options struct {
 	created time.Time
 	user    string
+	command []string
 	labels  map[string]string
 }
 
@@ -40,6 +41,7 @@ func run(args []string) error {
 	flags := flag.NewFlagSet("ociimage", flag.ContinueOnError)
 	out := flags.String("o", "", "archive to write")
 	created := flags.String("created", "", "time of the commit, RFC 3339")
+	command := flags.String("cmd", "", "what it runs when nothing is said, words separated by spaces")
 	flags.StringVar(&o.user, "user", "65532:65532", "user and group that it runs as")
 	flags.Func("label", "name=value, several times", func(text string) error {
 		name, value, ok := strings.Cut(text, "=")
@@ -59,6 +61,7 @@ func run(args []string) error {
 	if o.created, err = time.Parse(time.RFC3339, *created); err != nil {
 		return fmt.Errorf("-created: %w", err)
 	}
+	o.command = strings.Fields(*command)
 	index, err := o.index(flags.Args())
 	if err != nil {
 		return err
@@ -91,7 +94,7 @@ func (o options) image(platform v1.Platform, dir string) (v1.Image, error) {
 		OS: platform.OS, Architecture: platform.Architecture, Variant: platform.Variant,
 		Created: v1.Time{Time: o.created},
 		RootFS:  v1.RootFS{Type: "layers"},
-		Config:  v1.Config{User: o.user, Labels: o.labels, WorkingDir: "/", Env: []string{"PATH=/"}},
+		Config:  v1.Config{User: o.user, Cmd: o.command, Labels: o.labels, WorkingDir: "/", Env: []string{"PATH=/"}},
 	})
 	if err != nil {
 		return nil, err

@@ -1,5 +1,8 @@
-// Command promnames reads PromQL expressions, one a line, and prints the names of the metrics that they use, one a line. An expression that does not
-// parse ends it with an error that names the line.
+// Command promnames reads PromQL expressions, one a line, and prints the metrics that they use and the labels by which they choose among them:
+//
+//	rpc_server_call_duration_seconds_count job rpc_method
+//
+// An expression that does not parse ends it with an error that names the line.
 package main
 
 import (
@@ -9,6 +12,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/prometheus/prometheus/promql/parser"
 )
@@ -21,7 +25,7 @@ func main() {
 }
 
 func run(in io.Reader, out io.Writer) error {
-	names := make(map[string]bool)
+	used := make(map[string][]string)
 	lines := bufio.NewScanner(in)
 	for n := 1; lines.Scan(); n++ {
 		expr, err := parser.NewParser(parser.Options{}).ParseExpr(lines.Text())
@@ -30,13 +34,25 @@ func run(in io.Reader, out io.Writer) error {
 		}
 		parser.Inspect(expr, func(node parser.Node, _ []parser.Node) error {
 			if s, ok := node.(*parser.VectorSelector); ok {
-				names[s.Name] = true
+				used[s.Name] = append(used[s.Name], labels(s)...)
 			}
 			return nil
 		})
 	}
-	for _, name := range slices.Sorted(maps.Keys(names)) {
-		fmt.Fprintln(out, name)
+	for _, name := range slices.Sorted(maps.Keys(used)) {
+		slices.Sort(used[name])
+		fmt.Fprintln(out, strings.Join(append([]string{name}, slices.Compact(used[name])...), " "))
 	}
 	return lines.Err()
+}
+
+// labels are those that a selector matches on, besides the name of the metric.
+func labels(s *parser.VectorSelector) []string {
+	var names []string
+	for _, m := range s.LabelMatchers {
+		if m.Name != "__name__" {
+			names = append(names, m.Name)
+		}
+	}
+	return names
 }
