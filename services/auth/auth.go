@@ -93,7 +93,7 @@ func loadKeys(c KeysConfig) (k keys, err error) {
 	if err != nil {
 		return k, err
 	}
-	if k.ring, err = envelope.NewRing(ring.Encryption); err != nil {
+	if k.ring, err = envelope.Open(ring.Encryption); err != nil {
 		return k, err
 	}
 	if k.signer, err = grant.NewSigner(ring.Signing); err != nil {

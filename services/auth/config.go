@@ -66,6 +66,3 @@ func (c KeysConfig) SealingKeys() ([]sealed.Key, error) {
 	ring, err := c.load()
 	return ring.Sealing, err
 }
-
-// GenerateKeys makes a fresh key ring, as the content of a key file.
-func GenerateKeys() []byte { return keyring.Generate().Document() }

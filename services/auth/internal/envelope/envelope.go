@@ -15,6 +15,8 @@ import (
 	"github.com/tink-crypto/tink-go/v2/tink"
 
 	"github.com/sando-dev/sando/kit/sealed"
+	"github.com/sando-dev/sando/services/auth/internal/keyring"
+	"github.com/sando-dev/sando/services/auth/internal/kms"
 	"github.com/sando-dev/sando/services/auth/internal/store"
 )
 
@@ -27,22 +29,31 @@ type Ring struct {
 	keys    map[string]tink.AEAD
 }
 
-// NewRing makes a ring of local AES-256 keys.
-func NewRing(keys []sealed.Key) (*Ring, error) {
+// Open makes a ring of the keys, local or kept elsewhere.
+func Open(keys []keyring.EncryptionKey) (*Ring, error) {
 	if len(keys) == 0 {
 		return nil, errors.New("envelope: at least one key-encryption key is needed")
 	}
 	r := &Ring{primary: keys[0].ID, keys: make(map[string]tink.AEAD, len(keys))}
 	for _, k := range keys {
-		material, err := sealed.ParseMaterial(k.Material)
+		key, err := open(k)
 		if err != nil {
 			return nil, fmt.Errorf("envelope: key %q: %w", k.ID, err)
 		}
-		if r.keys[k.ID], err = subtle.NewAESGCM(material); err != nil {
-			return nil, fmt.Errorf("envelope: key %q: %w", k.ID, err)
-		}
+		r.keys[k.ID] = key
 	}
 	return r, nil
+}
+
+func open(k keyring.EncryptionKey) (tink.AEAD, error) {
+	if k.KMS != "" {
+		return kms.Open(k.KMS)
+	}
+	material, err := sealed.ParseMaterial(k.Material)
+	if err != nil {
+		return nil, err
+	}
+	return subtle.NewAESGCM(material)
 }
 
 // Primary is the id of the key that wraps new data keys.
@@ -125,7 +136,7 @@ func (r *Ring) unwrap(k store.DataKey) (*keyset.Handle, error) {
 	}
 	handle, err := keyset.ReadWithAssociatedData(keyset.NewBinaryReader(bytes.NewReader(k.Wrapped)), kek, keyPlace(k))
 	if err != nil {
-		return nil, fmt.Errorf("envelope: the data key of account %s does not open", k.AccountID)
+		return nil, fmt.Errorf("envelope: the data key of account %s does not open: %w", k.AccountID, err)
 	}
 	return handle, nil
 }

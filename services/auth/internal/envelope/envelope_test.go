@@ -6,14 +6,17 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/sando-dev/sando/kit/sealed"
 	"github.com/sando-dev/sando/services/auth/internal/envelope"
+	"github.com/sando-dev/sando/services/auth/internal/keyring"
 	"github.com/sando-dev/sando/services/auth/internal/store"
 )
 
-func ring(t *testing.T, keys ...sealed.Key) *envelope.Ring {
+// key makes a fresh key-encryption key.
+func key() keyring.EncryptionKey { return keyring.Generate().Encryption[0] }
+
+func ring(t *testing.T, keys ...keyring.EncryptionKey) *envelope.Ring {
 	t.Helper()
-	r, err := envelope.NewRing(keys)
+	r, err := envelope.Open(keys)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,7 +33,7 @@ func seal(t *testing.T, r *envelope.Ring, environment, account string, version i
 }
 
 func TestSealAndOpen(t *testing.T) {
-	r := ring(t, sealed.Generate())
+	r := ring(t, key())
 	want := map[string]string{"api_key": "secret", "client_secret": "", "name": "ünï"}
 	got, err := r.Open(seal(t, r, "env", "acc", 3, want))
 	if err != nil {
@@ -43,7 +46,7 @@ func TestSealAndOpen(t *testing.T) {
 
 // Flip any bit of anything that is stored, and it does not open.
 func TestNoBitCanBeFlipped(t *testing.T) {
-	r := ring(t, sealed.Generate())
+	r := ring(t, key())
 	c := seal(t, r, "env", "acc", 1, map[string]string{"api_key": "secret"})
 	for name, stored := range map[string][]byte{"wrapped key": c.Wrapped, "field": c.Fields["api_key"]} {
 		for bit := range len(stored) * 8 {
@@ -61,7 +64,7 @@ func TestNoBitCanBeFlipped(t *testing.T) {
 
 // Swap any two rows or columns, and they do not open.
 func TestNothingCanBeMoved(t *testing.T) {
-	one, two := sealed.Generate(), sealed.Generate()
+	one, two := key(), key()
 	r := ring(t, one, two)
 	base := func() store.Credential {
 		return seal(t, r, "env", "acc", 1, map[string]string{"api_key": "secret", "other": "secret"})
@@ -95,16 +98,16 @@ func TestNothingCanBeMoved(t *testing.T) {
 }
 
 func TestRewrap(t *testing.T) {
-	old, fresh := sealed.Generate(), sealed.Generate()
+	old, fresh := key(), key()
 	c := seal(t, ring(t, old), "env", "acc", 1, map[string]string{"api_key": "secret"})
 	both := ring(t, fresh, old)
-	key, err := both.Rewrap(c.DataKey)
+	wrapped, err := both.Rewrap(c.DataKey)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.DataKey = key
-	if key.WrappedBy != fresh.ID {
-		t.Errorf("wrapped by %q", key.WrappedBy)
+	c.DataKey = wrapped
+	if wrapped.WrappedBy != fresh.ID {
+		t.Errorf("wrapped by %q", wrapped.WrappedBy)
 	}
 	if got, err := ring(t, fresh).Open(c); err != nil || got["api_key"] != "secret" {
 		t.Errorf("without the old key: %v, %v", got, err)

@@ -1,7 +1,7 @@
 // Package keyring reads the keys that auth cannot run without. There are four families, each a list whose first key is in use for new things
 // while the others still open old ones:
 //
-//	encryption  wraps the data keys of credentials; only auth has it
+//	encryption  wraps the data keys of credentials; only auth has it, or a key management service (package kms)
 //	signing     Ed25519 seeds that sign grants; everybody else gets the public halves
 //	pepper      keys the hashes of tokens
 //	sealing     seals cursors and page handles
@@ -25,10 +25,20 @@ import (
 
 // Ring holds the keys of all families.
 type Ring struct {
-	Encryption []sealed.Key `yaml:"encryption"`
-	Signing    []sealed.Key `yaml:"signing"`
-	Pepper     []sealed.Key `yaml:"pepper"`
-	Sealing    []sealed.Key `yaml:"sealing"`
+	Encryption []EncryptionKey `yaml:"encryption"`
+	Signing    []sealed.Key    `yaml:"signing"`
+	Pepper     []sealed.Key    `yaml:"pepper"`
+	Sealing    []sealed.Key    `yaml:"sealing"`
+}
+
+// EncryptionKey is a key that wraps data keys: its material, or where it is kept.
+type EncryptionKey struct {
+	// ID names the key; stored data keys refer to it.
+	ID string `yaml:"id"`
+	// Material is 32 bytes in base64 or hexadecimal.
+	Material config.Secret `yaml:"material,omitempty"`
+	// KMS is the URL of a key that never leaves a key management service, e.g. hcvault://vault.example.com:8200/transit/keys/sando.
+	KMS string `yaml:"kms,omitempty"`
 }
 
 // Parse reads a ring and refuses one that lacks a family, repeats an id, or holds a key of the wrong length.
@@ -59,6 +69,11 @@ func (r Ring) check() error {
 			return fmt.Errorf("keyring: %s: %w", f.name, err)
 		}
 	}
+	for _, k := range r.Encryption {
+		if (k.Material == "") == (k.KMS == "") {
+			return fmt.Errorf("keyring: the encryption key %q needs material or kms, and not both", k.ID)
+		}
+	}
 	return nil
 }
 
@@ -68,20 +83,54 @@ type family struct {
 }
 
 func (r Ring) families() []family {
-	return []family{{"encryption", r.Encryption}, {"signing", r.Signing}, {"pepper", r.Pepper}, {"sealing", r.Sealing}}
+	local := make([]sealed.Key, len(r.Encryption))
+	for i, k := range r.Encryption {
+		local[i] = sealed.Key{ID: k.ID, Material: k.Material}
+		if k.KMS != "" {
+			local[i].Material = sealed.Generate().Material // there is none to check
+		}
+	}
+	return []family{{"encryption", local}, {"signing", r.Signing}, {"pepper", r.Pepper}, {"sealing", r.Sealing}}
 }
 
 // Generate makes a ring of one fresh key per family.
 func Generate() Ring {
 	one := func() []sealed.Key { return []sealed.Key{sealed.Generate()} }
-	return Ring{Encryption: one(), Signing: one(), Pepper: one(), Sealing: one()}
+	wrapping := sealed.Generate()
+	return Ring{Encryption: []EncryptionKey{{ID: wrapping.ID, Material: wrapping.Material}}, Signing: one(), Pepper: one(), Sealing: one()}
+}
+
+// Add puts a fresh key in front of a family: new things use it, and the older keys of the family go on opening what they made.
+func (r Ring) Add(name string) (Ring, error) {
+	fresh := sealed.Generate()
+	switch name {
+	case "encryption":
+		r.Encryption = slices.Insert(slices.Clone(r.Encryption), 0, EncryptionKey{ID: fresh.ID, Material: fresh.Material})
+	case "signing":
+		r.Signing = slices.Insert(slices.Clone(r.Signing), 0, fresh)
+	case "pepper":
+		r.Pepper = slices.Insert(slices.Clone(r.Pepper), 0, fresh)
+	case "sealing":
+		r.Sealing = slices.Insert(slices.Clone(r.Sealing), 0, fresh)
+	default:
+		return r, fmt.Errorf("keyring: there is no key family %q: encryption, signing, pepper or sealing", name)
+	}
+	return r, nil
 }
 
 // Document writes the ring with its secrets, for a key file.
 func (r Ring) Document() []byte {
 	var b bytes.Buffer
 	b.WriteString("# Keys of sando auth. Whoever reads this file can read every credential: mode 0600, and a copy in a safe place.\n")
-	for _, f := range r.families() {
+	b.WriteString("encryption:\n")
+	for _, k := range r.Encryption {
+		if k.KMS != "" {
+			fmt.Fprintf(&b, "  - {id: %q, kms: %q}\n", k.ID, k.KMS)
+			continue
+		}
+		fmt.Fprintf(&b, "  - {id: %q, material: %q}\n", k.ID, k.Material.Reveal())
+	}
+	for _, f := range r.families()[1:] {
 		fmt.Fprintf(&b, "%s:\n", f.name)
 		for _, k := range f.keys {
 			fmt.Fprintf(&b, "  - {id: %q, material: %q}\n", k.ID, k.Material.Reveal())

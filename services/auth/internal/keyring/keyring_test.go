@@ -31,6 +31,7 @@ func TestParseRefuses(t *testing.T) {
 		"another member": {good + "more: 1\n", "not a YAML map"},
 		"no pepper":      {strings.Replace(good, "pepper:\n", "sealing_old:\n", 1), "not a YAML map"},
 		"an empty list":  {"encryption: []\nsigning: []\npepper: []\nsealing: []\n", "no encryption key"},
+		"two places":     {strings.Replace(good, "material:", "kms: hcvault://h/t/keys/k, material:", 1), "not both"},
 		"a short key":    {strings.Replace(good, `material: "`, `material: "x`, 1), "32 bytes"},
 	} {
 		_, err := keyring.Parse([]byte(c.document))
@@ -42,6 +43,50 @@ func TestParseRefuses(t *testing.T) {
 				t.Errorf("%s: the error quotes a key", name)
 			}
 		}
+	}
+}
+
+func TestKeysInAKeyManagementService(t *testing.T) {
+	document := string(keyring.Generate().Document())
+	start, end := strings.Index(document, "encryption:\n"), strings.Index(document, "signing:\n")
+	remote := document[:start] + "encryption:\n  - {id: v1, kms: \"hcvault://vault.example.com/transit/keys/sando\"}\n" + document[end:]
+	ring, err := keyring.Parse([]byte(remote))
+	if err != nil || ring.Encryption[0].KMS == "" {
+		t.Fatalf("%v, %v", ring.Encryption, err)
+	}
+	again, err := keyring.Parse(ring.Document())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(ring, again); d != "" {
+		t.Errorf("read back (-want +got):\n%s", d)
+	}
+}
+
+func TestAdd(t *testing.T) {
+	before := keyring.Generate()
+	for _, family := range []string{"encryption", "signing", "pepper", "sealing"} {
+		after, err := before.Add(family)
+		if err != nil {
+			t.Fatal(err)
+		}
+		counts := map[string]int{
+			"encryption": len(after.Encryption), "signing": len(after.Signing), "pepper": len(after.Pepper), "sealing": len(after.Sealing),
+		}
+		for name, n := range counts {
+			if want := map[bool]int{true: 2, false: 1}[name == family]; n != want {
+				t.Errorf("adding a key to %s: %s has %d", family, name, n)
+			}
+		}
+		if _, err := keyring.Parse(after.Document()); err != nil {
+			t.Errorf("after adding to %s: %v", family, err)
+		}
+	}
+	if _, err := before.Add("other"); err == nil {
+		t.Error("a key was added to no family")
+	}
+	if len(before.Encryption) != 1 {
+		t.Error("adding changed the ring it was called on")
 	}
 }
 
