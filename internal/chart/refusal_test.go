@@ -22,6 +22,9 @@ func TestRefusals(t *testing.T) {
 		{"no certificate", "mtls.certManager.enabled=false", "mtls.existingSecrets.auth is empty"},
 		{"a gateway without a name", "gateway.parentRefs=null", "gateway.parentRefs is empty"},
 		{"collecting metrics from no port", "serviceMonitor.enabled=true,telemetry.prometheus.enabled=false", "serviceMonitor.enabled needs"},
+		{"a collector that cannot be reached", "telemetry.otlp.endpoint=http://otel:4317", "networkPolicy.telemetry.peers is empty"},
+		{"Prometheus that cannot reach the pods", "serviceMonitor.enabled=true", "networkPolicy.monitoring is empty"},
+		{"no time to drain", "drain.seconds=10", "drain.seconds is less than"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			helm, err := filepath.Abs(filepath.Join(toolsDir, "helm"))
