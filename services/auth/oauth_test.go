@@ -189,7 +189,13 @@ func TestClientCredentials(t *testing.T) {
 // consentTo links by consent and returns where the customer lands.
 func (w *world) consentTo(p *idp, b *browser) shown {
 	w.t.Helper()
-	form := b.open(w.linkPath(`{"tenant_id":"t1","integration":"acme"}`) + "&method=oauth2_authorization_code&mode=popup") // the view outlives the detour
+	return w.consentBy(p, b, w.linkPath(`{"tenant_id":"t1","integration":"acme"}`)+"&method=oauth2_authorization_code&mode=popup")
+}
+
+// consentBy follows a link to the provider and back.
+func (w *world) consentBy(p *idp, b *browser, path string) shown {
+	w.t.Helper()
+	form := b.open(path)
 	page := b.do("GET", form, nil)
 	page.says("Continue to Acme Directory")
 	if csp := page.header.Get("Content-Security-Policy"); !strings.Contains(csp, "form-action 'self' "+p.url) {
@@ -234,6 +240,13 @@ func TestAuthorizationCode(t *testing.T) {
 	}
 	if next := w.mustLease(id); next.GetVersion() != first.GetVersion()+3 || next.GetValues()["access_token"] == first.GetValues()["access_token"] {
 		t.Errorf("after three refreshes: version %d", next.GetVersion())
+	}
+
+	// Reconnecting keeps the account and its method: no other is offered.
+	again := w.consentBy(p, b, w.linkPath(`{"integrated_account_id":"`+id+`"}`)).want(303, "")
+	b.do("GET", again.location, nil).want(200, "success").says(`data-account="` + id + `"`)
+	if next := w.mustLease(id); next.GetVersion() != first.GetVersion()+4 {
+		t.Errorf("after reconnecting: version %d", next.GetVersion())
 	}
 
 	b.do("GET", "/connect/callback?state=forged&code=x", nil).want(404, "unknown")

@@ -152,7 +152,9 @@ type Session struct {
 	Link        store.Link
 	Environment store.Environment
 	Integration *catalog.Integration
-	handle      []byte // its hash
+	// Method is the authentication method of the account to reconnect, which stays; empty leaves the choice.
+	Method string
+	handle []byte // its hash
 }
 
 // Done says whether the account is linked.
@@ -214,7 +216,15 @@ func (s *Service) find(ctx context.Context, secret string) (Session, error) {
 		if !ok {
 			return Session{}, ErrUnknown
 		}
-		return Session{Link: l, Environment: e, Integration: in, handle: hash}, nil
+		session := Session{Link: l, Environment: e, Integration: in, handle: hash}
+		if l.AccountID != "" && !session.Done() {
+			a, err := s.o.Store.Account(ctx, l.EnvironmentID, l.AccountID)
+			if err != nil && !errors.Is(err, store.ErrNotFound) {
+				return Session{}, err
+			}
+			session.Method = a.Method // an account that is gone shows when the form is sent
+		}
+		return session, nil
 	}
 	return Session{}, ErrUnknown
 }

@@ -17,7 +17,7 @@ func asksConsent(m *catalogv1.AuthenticationMethod) bool {
 // consent sends the customer to the provider.
 func (p *Page) consent(w http.ResponseWriter, r *http.Request, session linking.Session) {
 	view := viewOf(r, session)
-	to, err := p.linking.Consent(session, r.PathValue("handle"), view.Method, view.query())
+	to, err := p.linking.Consent(session, r.PathValue("handle"), view.method(session).GetName(), view.query())
 	if err != nil {
 		p.log.ErrorContext(r.Context(), "consent cannot be asked for", "error", err)
 		p.render(w, r, session, http.StatusServiceUnavailable, state{Name: "failed", ErrorType: "unavailable"})

@@ -4,6 +4,7 @@ package page
 
 import (
 	"bytes"
+	"cmp"
 	"embed"
 	"errors"
 	"fmt"
@@ -170,7 +171,7 @@ func viewOf(r *http.Request, session linking.Session) view {
 	if origin := q.Get("origin"); slices.Contains(session.Environment.FrameOrigins, origin) {
 		v.Origin = origin
 	}
-	if session.Integration != nil {
+	if session.Integration != nil && session.Method == "" {
 		if m, ok := session.Integration.Authentication(q.Get("method")); ok && q.Get("method") != "" {
 			v.Method = m.GetName()
 		}
@@ -200,7 +201,7 @@ func (v view) method(session linking.Session) *catalogv1.AuthenticationMethod {
 	if session.Integration == nil {
 		return nil
 	}
-	m, _ := session.Integration.Authentication(v.Method)
+	m, _ := session.Integration.Authentication(cmp.Or(session.Method, v.Method))
 	return m
 }
 

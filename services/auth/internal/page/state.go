@@ -85,7 +85,7 @@ func (s *state) form(session linking.Session) {
 		s.Inputs = append(s.Inputs, in)
 	}
 	for _, m := range session.Integration.GetAuthenticationMethods() {
-		if m.GetName() != method.GetName() {
+		if m.GetName() != method.GetName() && session.Method == "" {
 			other := s.View
 			other.Method = m.GetName()
 			s.Methods = append(s.Methods, choice{Label: m.GetLabel(), Href: "/connect/s/" + s.Handle + other.query()})

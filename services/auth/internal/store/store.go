@@ -106,7 +106,8 @@ type Writer interface {
 	TouchClient(ctx context.Context, environmentID, id, client string, at time.Time) error
 	// DeleteTokensOf revokes the account and MCP tokens of an account and returns their ids.
 	DeleteTokensOf(ctx context.Context, accountID string) ([]string, error)
-	// DeleteExpired removes account tokens and rotated secrets that ended before the one time, and links, with their secrets, before the other.
+	// DeleteExpired removes account tokens, rotated secrets and page handles that ended before the one time, and links, with the secret they were
+	// made with, that ended before the other.
 	DeleteExpired(ctx context.Context, tokensBefore, linksBefore time.Time) error
 
 	InsertAccount(ctx context.Context, a Account) error

@@ -150,6 +150,8 @@ func (w writer) DeleteExpired(ctx context.Context, tokensBefore, linksBefore tim
 	}{
 		{`DELETE FROM tokens WHERE kind = 'account' AND expires_at < $1`, tokensBefore},
 		{`DELETE FROM secrets WHERE expires_at <> 0 AND expires_at < $1 AND owner_id IN (SELECT id FROM tokens)`, tokensBefore},
+		{`DELETE FROM secrets WHERE expires_at <> 0 AND expires_at < $1
+			AND EXISTS (SELECT 1 FROM links WHERE id = owner_id AND links.expires_at <> secrets.expires_at)`, tokensBefore},
 		{`DELETE FROM links WHERE expires_at < $1`, linksBefore},
 	} {
 		if _, err := w.count(ctx, "delete expired", c.query, micros(c.before)); err != nil {

@@ -235,18 +235,24 @@ func expiry(t *testing.T, f *fixture) {
 	kept := store.Token{ID: f.id(), Kind: store.KindAPI, EnvironmentID: e.ID, ExpiresAt: f.now, CreatedAt: f.now, UpdatedAt: f.now}
 	link := store.Link{ID: f.id(), EnvironmentID: e.ID, CreatedAt: f.now, ExpiresAt: f.now}
 	f.write(func(w store.Writer) error {
-		return errors.Join(w.InsertToken(f.ctx, short, []byte("short")), w.InsertToken(f.ctx, kept, []byte("kept")), w.InsertLink(f.ctx, link, []byte("link")))
+		return errors.Join(w.InsertToken(f.ctx, short, []byte("short")), w.InsertToken(f.ctx, kept, []byte("kept")), w.InsertLink(f.ctx, link, []byte("link")),
+			w.AddLinkSecret(f.ctx, link.ID, []byte("handle"), f.now.Add(-time.Minute)))
 	})
 	f.write(func(w store.Writer) error { return w.DeleteExpired(f.ctx, f.now, f.now) })
 	if _, err := f.TokenByHash(f.ctx, []byte("short")); err != nil {
 		t.Errorf("cleared at its very end: %v", err)
 	}
+	f.write(func(w store.Writer) error {
+		return w.AddLinkSecret(f.ctx, link.ID, []byte("second handle"), f.now.Add(time.Hour))
+	})
 	f.write(func(w store.Writer) error { return w.DeleteExpired(f.ctx, f.now.Add(time.Second), f.now) })
 	_, err := f.TokenByHash(f.ctx, []byte("short"))
 	notFound(t, "an ended account token", err)
 	if _, err := f.LinkByHash(f.ctx, []byte("link")); err != nil {
 		t.Errorf("a link went with the tokens: %v", err)
 	}
+	_, err = f.LinkByHash(f.ctx, []byte("handle"))
+	notFound(t, "an ended page handle", err)
 	f.write(func(w store.Writer) error {
 		return w.DeleteExpired(f.ctx, f.now.Add(time.Second), f.now.Add(time.Second))
 	})
