@@ -59,8 +59,8 @@ func TestCallersAreThoseOfTheCertificates(t *testing.T) {
 // Where each pod may connect to: components of ours, DNS, and addresses of the values.
 func TestWhereTrafficGoes(t *testing.T) {
 	want := map[string]string{
-		"auth":    "dns:53 proxy:internal 10.20.0.0/24:5432 otel:4317",
-		"proxy":   "dns:53 auth:internal 10.20.0.0/24:5432 203.0.113.10/32:443 10.20.1.0/24:6379 otel:4317",
+		"auth":    "dns:53 proxy:internal 10.20.0.0/24:5432 203.0.113.11/32:443 otel:4317 10.20.2.0/24:8200",
+		"proxy":   "dns:53 auth:internal 10.20.0.0/24:5432 203.0.113.10/32:443 otel:4317 10.20.1.0/24:6379",
 		"unified": "dns:53 auth:internal proxy:internal 10.20.0.0/24:5432 otel:4317",
 		"mcp":     "dns:53 auth:internal proxy:internal unified:internal otel:4317",
 		"migrate": "dns:53 10.20.0.0/24:5432",

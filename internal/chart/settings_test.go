@@ -164,7 +164,7 @@ func load(t *testing.T, all []manifest, c container) settings {
 	args := slices.Clone(c.Args)
 	for i, arg := range args {
 		if strings.HasPrefix(arg, "--config=") {
-			args[i] = "--config=" + sealingFile(t, c.Name)
+			args[i] = "--config=" + secretFile(t, c.Name)
 		}
 	}
 	for _, dst := range []any{own(t, c.Name), &cfg} {
@@ -173,12 +173,24 @@ func load(t *testing.T, all []manifest, c container) settings {
 	return cfg
 }
 
-// sealingFile is what an operator puts into the secret of sealing keys, as deploy/README.md says.
-func sealingFile(t *testing.T, service string) string {
+// secretFile is what an operator puts into a secret: sealing keys, as deploy/README.md says, or for auth an OAuth client.
+func secretFile(t *testing.T, service string) string {
 	t.Helper()
 	name := filepath.Join(t.TempDir(), service+".yaml")
 	key := base64.StdEncoding.EncodeToString(make([]byte, 32))
+	if service == "auth" {
+		return oauthFile(t, name)
+	}
 	text := fmt.Sprintf("%s:\n  sealing_keys:\n    - {id: first, material: %q}\n", service, key)
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+func oauthFile(t *testing.T, name string) string {
+	t.Helper()
+	text := "auth:\n  oauth_clients: [{integration: example, client_id: sando, client_secret: hidden}]\n"
 	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
