@@ -76,6 +76,9 @@ func (r Rule) admits(caller *Caller) error {
 		kinds = []string{KindAPI, KindAccount}
 	}
 	g := caller.Grant
+	if err := r.admitsServer(caller); err != nil {
+		return err
+	}
 	switch {
 	case !slices.Contains(kinds, g.Kind):
 		return rpcerr.Newf(rpcerr.PermissionDenied, "this call does not take %s tokens", g.Kind).
@@ -88,6 +91,22 @@ func (r Rule) admits(caller *Caller) error {
 		return rpcerr.New(rpcerr.PermissionDenied, "this token is read-only")
 	case !r.Write && !g.Read:
 		return rpcerr.New(rpcerr.PermissionDenied, "this token is write-only")
+	}
+	return nil
+}
+
+// admitsServer refuses the bare token of an MCP server where the server demands more than the token: what stands behind its URL must not be open
+// to who has only the URL. A grant passed on by mcp has met the demands.
+func (r Rule) admitsServer(caller *Caller) error {
+	switch {
+	case caller.MCP == nil || r.Service == "mcp":
+		return nil
+	case caller.SecondTokenRequired:
+		return rpcerr.New(rpcerr.Unauthenticated, "this MCP server demands an API token besides its own").
+			WithFix("Send an API token of the environment in " + HeaderSecondToken + ".")
+	case caller.ConfirmDestructive:
+		return rpcerr.New(rpcerr.PermissionDenied, "calls of this MCP server may need to be confirmed").
+			WithFix("Call its MCP endpoint.")
 	}
 	return nil
 }

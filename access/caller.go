@@ -25,6 +25,8 @@ type Caller struct {
 	MCP *internalauthv1.McpServer
 	// SecondTokenRequired says that the MCP server demands an API token that was not given, or is no good.
 	SecondTokenRequired bool
+	// ConfirmDestructive says that the MCP server has destructive calls confirmed, which only its MCP endpoint can do.
+	ConfirmDestructive bool
 	// AllowedMCPOrigins are the browser origins that the environment lets call MCP endpoints.
 	AllowedMCPOrigins []string
 }

@@ -2,6 +2,7 @@ package access
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"strings"
@@ -159,6 +160,7 @@ func (c *Client) look(ctx context.Context, bearer, second string) (*entry, error
 	}
 	caller.MCP = answer.McpServer
 	caller.SecondTokenRequired = answer.SecondTokenRequired
+	caller.ConfirmDestructive = confirms(answer.McpServer)
 	caller.AllowedMCPOrigins = answer.AllowedMcpOrigins
 	return accepted(caller, caller.Grant.ExpiresAt.Add(-refreshAhead)), nil
 }
@@ -172,6 +174,18 @@ func (c *Client) verify(signed string) (*Caller, error) {
 		return nil, err
 	}
 	return &Caller{Grant: g, Bearer: signed}, nil
+}
+
+// confirms reads the one member of an MCP server's configuration that concerns services below mcp.
+func confirms(server *internalauthv1.McpServer) bool {
+	var config struct {
+		ConfirmDestructive bool `json:"confirm_destructive"`
+	}
+	if len(server.GetConfig()) == 0 {
+		return false
+	}
+	// What cannot be read is taken to demand the most.
+	return json.Unmarshal(server.GetConfig(), &config) != nil || config.ConfirmDestructive
 }
 
 func accepted(caller *Caller, refreshAt time.Time) *entry {

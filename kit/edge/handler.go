@@ -29,6 +29,10 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	r = limit(w, r, h.o.MaxBody)
+	if r.Method == http.MethodHead {
+		// Served as GET; the listener sends no body for what came as HEAD.
+		r.Method = http.MethodGet
+	}
 	if _, pattern := h.plain.Handler(r); pattern != "" {
 		h.servePlain(w, r, id)
 		return

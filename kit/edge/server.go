@@ -31,6 +31,9 @@ type Config struct {
 	// DrainDelay is how long the listener says NOT_SERVING and goes on working
 	// before it stops, so that balancers can notice.
 	DrainDelay time.Duration `yaml:"drain_delay"`
+	// Compress packs answers with gzip for clients that take it. Off by default: an ingress does it as well, and packing costs more than all
+	// the rest of a large call.
+	Compress bool `yaml:"compress"`
 	// CertFile and KeyFile turn on TLS; without them an operator's ingress is
 	// expected in front.
 	CertFile string `yaml:"cert_file"`
@@ -88,6 +91,11 @@ func Listen(cfg Config, h http.Handler, tlsConfig *tls.Config) (*Server, error) 
 		tlsConfig = tlsConfig.Clone()
 		tlsConfig.NextProtos = []string{"h2", "http/1.1"}
 		s.listener = tls.NewListener(l, tlsConfig)
+	}
+	if cfg.Compress {
+		if h, err = compress(h); err != nil {
+			return nil, errors.Join(err, l.Close())
+		}
 	}
 	s.http = &http.Server{
 		Handler:           stall(cfg.Stall, h),

@@ -2,6 +2,8 @@ package interceptor
 
 import (
 	"context"
+	"encoding/binary"
+	"math/rand/v2"
 	"strings"
 
 	"connectrpc.com/connect/v2"
@@ -21,7 +23,7 @@ func Telemetry(t telemetry.Telemetry) Named {
 	n := Named{Name: "telemetry"}
 	pass := propagate(t.Propagator)
 	if !t.Tracing && !t.Metrics {
-		n.Server = func(next connect.ServerFunc) connect.ServerFunc { return pass(echo(next)) }
+		n.Server = func(next connect.ServerFunc) connect.ServerFunc { return pass(begin(echo(next))) }
 		return n
 	}
 	measure, err := otelconnect.NewServerInterceptor(otelOptions(t)...)
@@ -60,6 +62,21 @@ func propagate(p propagation.TextMapPropagator) connect.ServerInterceptor {
 			}
 			return next(ctx, spec, stream)
 		}
+	}
+}
+
+// begin gives a call that came without a trace one of its own, unsampled, so
+// that its id ties log lines and services together even with tracing off.
+func begin(next connect.ServerFunc) connect.ServerFunc {
+	return func(ctx context.Context, spec connect.Spec, stream connect.ServerStream) error {
+		if !trace.SpanContextFromContext(ctx).IsValid() {
+			var c trace.SpanContextConfig
+			binary.NativeEndian.PutUint64(c.TraceID[:8], rand.Uint64())
+			binary.NativeEndian.PutUint64(c.TraceID[8:], rand.Uint64())
+			binary.NativeEndian.PutUint64(c.SpanID[:], rand.Uint64()|1)
+			ctx = trace.ContextWithRemoteSpanContext(ctx, trace.NewSpanContext(c))
+		}
+		return next(ctx, spec, stream)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strings"
 
 	"github.com/tink-crypto/tink-go/v2/aead/subtle"
 	"github.com/tink-crypto/tink-go/v2/tink"
@@ -122,6 +123,9 @@ func (r *Ring) Seal(purpose string, plain, aad []byte) (string, error) {
 // Open gives back what Seal was given, when purpose and aad are the same. The
 // error is ErrUnknownKey or ErrInvalid.
 func (r *Ring) Open(purpose, sealed string, aad []byte) ([]byte, error) {
+	if strings.ContainsAny(sealed, "\r\n") {
+		return nil, ErrInvalid // the decoder would skip them, and one value would have many spellings
+	}
 	b, err := base64.RawURLEncoding.Strict().DecodeString(sealed)
 	if err != nil || len(b) < 2 || b[0] != version || len(b) < 2+int(b[1]) {
 		return nil, ErrInvalid
