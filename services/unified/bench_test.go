@@ -3,6 +3,7 @@ package unified_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -20,8 +21,13 @@ import (
 // thousand is a page of 1000 users as Torii documents them.
 func thousand() *fakeProxy {
 	proxy := &fakeProxy{rows: map[string][]string{"user_custom_fields": {}}, quiet: true}
+	more := ""
+	for i := range 8 {
+		proxy.rows["user_custom_fields"] = append(proxy.rows["user_custom_fields"], fmt.Sprintf(`{"id":%d,"key":"workday_%d","type":"singleLine"}`, i, i))
+		more += fmt.Sprintf(`,"workday_%d":"Forschung & Entwicklung"`, i)
+	}
 	for i := range 1000 {
-		proxy.rows["users"] = append(proxy.rows["users"], person(1000+i, ""))
+		proxy.rows["users"] = append(proxy.rows["users"], person(1000+i, more))
 	}
 	return proxy
 }

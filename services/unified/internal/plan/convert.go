@@ -42,7 +42,8 @@ func (c conversion) want() expression.Want {
 
 // cell is a converted value. Which member counts is up to the conversion.
 type cell struct {
-	text    []byte // text; JSON; of a list, the JSON array or string
+	text    []byte // text; JSON; of a list, the JSON array or string; of a time, how the source writes it, when that is how we would
+	quoted  []byte // text as JSON, when the source has it in the form that we would write
 	texts   []string
 	integer int64 // or seconds since 1970
 	nanos   int32
@@ -77,7 +78,7 @@ func (to conversion) apply(v []byte, s *scratch, c *cell) outcome {
 		return c.setText(v, kind, s)
 	case toLower:
 		out := c.setText(v, kind, s)
-		c.text = lower(c.text)
+		c.text, c.quoted = lower(c.text), nil
 		return out
 	case toInt:
 		return c.setInteger(v, kind)
@@ -90,7 +91,7 @@ func (to conversion) apply(v []byte, s *scratch, c *cell) outcome {
 	case toTexts:
 		return c.setList(v, kind)
 	default:
-		if !records.Valid(v) {
+		if !records.Sound(v) {
 			return wrong
 		}
 		c.text = v
@@ -99,11 +100,16 @@ func (to conversion) apply(v []byte, s *scratch, c *cell) outcome {
 }
 
 func (c *cell) setText(v []byte, kind records.Kind, s *scratch) outcome {
+	c.quoted = nil
 	switch kind {
 	case records.Number, records.Bool:
 		c.text = v
 	case records.String:
-		c.text = s.plain(v)
+		if inner := v[1 : len(v)-1]; simple(inner) {
+			c.text, c.quoted = inner, v
+		} else {
+			c.text = s.plain(v)
+		}
 	default:
 		return wrong
 	}
@@ -113,7 +119,7 @@ func (c *cell) setText(v []byte, kind records.Kind, s *scratch) outcome {
 // plain gives the text of a JSON string, without a copy when there is nothing to undo.
 func (s *scratch) plain(v []byte) []byte {
 	inner := v[1 : len(v)-1]
-	if simple(inner) || bytes.IndexByte(inner, '\\') < 0 && utf8.Valid(inner) {
+	if bytes.IndexByte(inner, '\\') < 0 && utf8.Valid(inner) {
 		return inner
 	}
 	from := len(s.b)
@@ -121,10 +127,10 @@ func (s *scratch) plain(v []byte) []byte {
 	return s.b[from:]
 }
 
-// simple says whether a text is ASCII without backslashes; short texts are looked through faster so than by two searches.
+// simple says whether a text is printable ASCII without backslashes, which JSON writes as it is.
 func simple(text []byte) bool {
 	for _, c := range text {
-		if c >= utf8.RuneSelf || c == '\\' {
+		if c < ' ' || c >= utf8.RuneSelf || c == '\\' {
 			return false
 		}
 	}

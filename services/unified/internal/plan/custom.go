@@ -14,32 +14,33 @@ type CustomField struct {
 	Type string
 }
 
-// customObject is the object of the organisation's own fields: those that have a value, in the order of their definitions.
-func (r *Runner) customObject() []byte {
-	json := []byte{'{'}
-	for i, field := range r.call.Custom {
+// customObject appends the object of the organisation's own fields: those that have a value, in the order of their definitions.
+func (r *Runner) customObject(dst []byte) []byte {
+	dst = append(dst, '{')
+	empty := len(dst)
+	for i := range r.call.Custom {
 		v := r.frame.customSlots[i]
 		if records.KindOf(v) <= records.Null {
 			continue
 		}
-		before := len(json)
-		if before > 1 {
-			json = append(json, ',')
+		before := len(dst)
+		if before > empty {
+			dst = append(dst, ',')
 		}
-		json = append(records.AppendQuoted(json, []byte(field.Key)), ':')
-		from := len(json)
+		dst = append(dst, r.customKeys[i]...)
+		from := len(dst)
 		var ok bool
-		if json, ok = field.append(json, v); !ok {
+		if dst, ok = r.call.Custom[i].append(dst, v); !ok {
 			r.Warnings++
-			if !records.Valid(v) {
-				json = json[:before]
+			if !records.Sound(v) {
+				dst = dst[:before]
 				continue
 			}
-			json = append(json, v...)
+			dst = append(dst[:from], v...)
 		}
-		r.trace.custom(field.Key, v, json[from:])
+		r.trace.custom(r.call.Custom[i].Key, v, dst[from:])
 	}
-	return append(json, '}')
+	return append(dst, '}')
 }
 
 // append writes a value as the field's type says; not ok when it does not fit the type, and is kept as it is.
@@ -62,7 +63,7 @@ func (f CustomField) append(dst, v []byte) ([]byte, bool) {
 		}
 		return strconv.AppendBool(dst, b.boolean), true
 	default:
-		if !records.Valid(v) {
+		if !records.Sound(v) {
 			return dst, false
 		}
 		return append(dst, v...), true

@@ -44,7 +44,7 @@ func (c *cell) setMoment(t time.Time) outcome {
 	if s := t.Unix(); s < minSeconds || s > maxSeconds {
 		return wrong
 	}
-	c.integer, c.nanos = t.Unix(), int32(t.Nanosecond())
+	c.integer, c.nanos, c.text = t.Unix(), int32(t.Nanosecond()), nil
 	return good
 }
 
@@ -66,9 +66,12 @@ func (c *cell) setZulu(s []byte) bool {
 		return false
 	}
 	c.integer = daysSince1970(year, month, day)*86400 + int64(hour*3600+minute*60+second)
-	c.nanos = 0
+	c.nanos, c.text = 0, s
 	if len(s) == 24 {
 		c.nanos = int32(two(20)*10+int(s[22]-'0')) * 1_000_000
+		if c.nanos == 0 {
+			c.text = s[:19]
+		}
 	}
 	return true
 }

@@ -50,7 +50,9 @@ func layoutOf(message protoreflect.MessageDescriptor, outputs []*output) layout 
 				o.lay()
 			}
 		}
-		l = append(l, m)
+		if m.output != nil || m.zero != "" || isMessage(fd, rawJSON) {
+			l = append(l, m)
+		}
 	}
 	return l
 }
@@ -149,7 +151,7 @@ func (r *Runner) json(dst []byte, m *fieldOf, f *frame) (_ []byte, filled bool, 
 func (r *Runner) special(dst []byte, m *fieldOf) ([]byte, bool, error) {
 	switch {
 	case m.own == ownCustomFields && r.call.Custom != nil:
-		return append(m.open(dst), r.customObject()...), true, nil
+		return r.customObject(m.open(dst)), true, nil
 	case m.own == ownRemoteData && r.call.RemoteData:
 		if !records.Valid(r.record) {
 			return dst, false, errRecord
@@ -211,6 +213,9 @@ func (r *Runner) jsonElement(dst []byte, e *output, f *frame) ([]byte, bool, err
 func appendJSON(dst []byte, convert conversion, c *cell, s *scratch) []byte {
 	switch convert {
 	case toText, toLower:
+		if c.quoted != nil {
+			return append(dst, c.quoted...)
+		}
 		return records.AppendQuoted(dst, c.text)
 	case toInt:
 		return strconv.AppendInt(dst, c.integer, 10)

@@ -37,8 +37,11 @@ type Runner struct {
 	eaches  []*frame
 	scratch scratch
 	cell    cell
-	record  []byte
-	trace   *tracer
+	buffer  []byte // for JSON within a message
+	// customKeys are the keys of the organisation's own fields as JSON, with a colon.
+	customKeys [][]byte
+	record     []byte
+	trace      *tracer
 }
 
 // Runner starts a call.
@@ -52,6 +55,7 @@ func (p *Plan) Runner(ctx context.Context, call Call) *Runner {
 		r.frame.customSlots = make([][]byte, len(call.Custom))
 		for i, f := range call.Custom {
 			r.frame.customs[f.Key] = i
+			r.customKeys = append(r.customKeys, append(records.AppendQuoted(nil, []byte(f.Key)), ':'))
 		}
 	}
 	for _, e := range p.eaches {
@@ -67,12 +71,15 @@ func (c *Call) keeps(name string) bool {
 
 // begin walks a record.
 func (r *Runner) begin(record []byte) error {
+	if records.KindOf(record) != records.Object {
+		return errRecord
+	}
 	r.record, r.scratch.b = record, r.scratch.b[:0]
 	return r.frame.read(record)
 }
 
-// errRecord refuses a record that is asked for as it is, but is no JSON.
-var errRecord = &records.SyntaxError{Want: "a record of valid JSON"}
+// errRecord refuses a record that is no JSON object.
+var errRecord = &records.SyntaxError{Want: "a record, one valid JSON object"}
 
 // Append maps one record and appends the message in wire format.
 func (r *Runner) Append(dst, record []byte) ([]byte, error) {
@@ -86,7 +93,8 @@ func (r *Runner) Append(dst, record []byte) ([]byte, error) {
 		}
 	}
 	if o := r.plan.customFields; o != nil && r.call.Custom != nil && r.call.keeps(string(o.field.Name())) {
-		dst = appendRaw(dst, o.tag, r.customObject())
+		r.buffer = r.customObject(r.buffer[:0])
+		dst = appendRaw(dst, o.tag, r.buffer)
 	}
 	if o := r.plan.remoteData; o != nil && r.call.RemoteData {
 		if !records.Valid(record) {

@@ -26,7 +26,7 @@ func (r *Runner) value(u *rule, f *frame, c *cell) (state, error) {
 	}
 	if u.enum != nil && found != stateAbsent && !c.fixed {
 		if to, known := u.enum[string(c.text)]; known {
-			c.text = to
+			c.text, c.quoted = to, nil
 		} else {
 			r.Warnings++
 		}
@@ -55,7 +55,7 @@ func (r *Runner) find(u *rule, f *frame, c *cell) (state, error) {
 		return stateOf(!c.isNull, stateConstant), nil
 	case len(u.join) > 0:
 		r.trace.at(u.join[0].pointer, f.slots[u.join[0].slot])
-		c.text = r.joined(u, f)
+		c.text, c.quoted = r.joined(u, f), nil
 		return stateOf(len(c.text) > 0, stateFilled), nil
 	case u.parameter != "":
 		v, given := r.call.Parameters[u.parameter]

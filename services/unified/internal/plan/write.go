@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"bytes"
 	"strconv"
 	"time"
 
@@ -62,7 +63,7 @@ func (r *Runner) object(dst []byte, o *output, f *frame) (_ []byte, filled bool,
 // members makes the JSON object of an output whose members have rules of their own.
 func (r *Runner) members(o *output, f *frame) (json []byte, any, filled bool, err error) {
 	c := &r.cell
-	json = []byte{'{'}
+	json = append(r.buffer[:0], '{')
 	for _, m := range o.children {
 		found, err := r.value(m.rule, f, c)
 		if err != nil {
@@ -77,12 +78,17 @@ func (r *Runner) members(o *output, f *frame) (json []byte, any, filled bool, er
 		json = appendJSON(append(json, m.quoted...), m.rule.convert, c, &r.scratch)
 		filled = filled || found == stateFilled
 	}
-	return append(json, '}'), len(json) > 1, filled, nil
+	r.buffer = append(json, '}')
+	return r.buffer, len(json) > 1, filled, nil
 }
 
 // appendTime appends a time as protobuf's JSON writes it: in UTC, with 0, 3, 6 or 9 digits of a second.
 func (c *cell) appendTime(dst []byte) []byte {
 	dst = append(dst, '"')
+	if c.text != nil {
+		dst = append(dst, bytes.TrimSuffix(c.text, []byte{'Z'})...)
+		return append(dst, 'Z', '"')
+	}
 	dst = time.Unix(c.integer, 0).UTC().AppendFormat(dst, "2006-01-02T15:04:05")
 	if c.nanos != 0 {
 		digits, n := 9, int64(c.nanos)
