@@ -2,6 +2,7 @@ package splice
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"math/bits"
 )
@@ -14,21 +15,10 @@ func hexDigit(c byte) bool {
 	return c-'0' <= 9 || c|0x20-'a' <= 5
 }
 
-// plainString finds the next quote, backslash or control character, eight
-// bytes at a time.
+// plainString finds the next quote, backslash or control character.
 func plainString(b []byte, i int) int {
-	const (
-		low  = 0x0101010101010101
-		high = 0x8080808080808080
-	)
 	for ; i+8 <= len(b); i += 8 {
-		p := b[i : i+8 : i+8]
-		x := uint64(p[0]) | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 |
-			uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
-		quote, slash := x^(low*'"'), x^(low*'\\')
-		// A borrow can only reach bytes above a true hit, so the lowest hit is exact.
-		hit := ((quote-low)&^quote | (slash-low)&^slash | (x-low*0x20)&^x) & high
-		if hit != 0 {
+		if hit := special(word(b[i:])); hit != 0 {
 			return i + bits.TrailingZeros64(hit)/8
 		}
 	}
@@ -38,6 +28,21 @@ func plainString(b []byte, i int) int {
 		}
 	}
 	return i
+}
+
+// word reads eight bytes.
+func word(b []byte) uint64 { return binary.LittleEndian.Uint64(b) }
+
+// special marks the quotes, backslashes and control characters among eight
+// bytes by their highest bits. Marks above the lowest may be false, because a
+// borrow reaches them, but never the lowest.
+func special(x uint64) uint64 {
+	const (
+		low  = 0x0101010101010101
+		high = 0x8080808080808080
+	)
+	quote, slash := x^(low*'"'), x^(low*'\\')
+	return ((quote-low)&^quote | (slash-low)&^slash | (x-low*0x20)&^x) & high
 }
 
 // unescape decodes the inside of a JSON string that the machine has checked.
