@@ -15,6 +15,9 @@ const (
 	// minute. One is lost to rounding; the others allow for calls that take
 	// unequal time to arrive. Each costs 0.4 % of the limit.
 	slack = 3
+	// lateness is the number of buckets' worth of spaced calls that are made
+	// good when nobody could ask in time.
+	lateness = 4
 	// span is the number of buckets that are remembered.
 	span = fineness + slack
 	// catchUp is how much faster than even the rest of a budget is paced, so
@@ -109,21 +112,20 @@ func (w *window) take(now moment, limit, want int) (got int, next moment) {
 		n := min(want-got, left, w.due(now, limit))
 		if n > 0 {
 			w.charge(n)
-			w.pace = max(w.pace, now-w.bucket) + time.Duration(n)*w.gap
+			w.pace = max(w.pace, now-lateness*w.bucket) + time.Duration(n)*w.gap
 			got += n
 		}
 	}
 	return got, w.next(now, limit)
 }
 
-// due is how many spaced calls may go now. What a late timer missed is made
-// good, up to a bucket's worth.
+// due is how many spaced calls may go now.
 func (w *window) due(now moment, limit int) int {
 	w.space(now, limit)
 	if now < w.pace {
 		return 0
 	}
-	return 1 + int((now-max(w.pace, now-w.bucket))/w.gap)
+	return 1 + int((now-max(w.pace, now-lateness*w.bucket))/w.gap)
 }
 
 // next is when a further call may go.

@@ -21,9 +21,11 @@ local need, ahead = tonumber(ARGV[4]), tonumber(ARGV[5])
 local bucket, span, plenty = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
 local current = math.floor(now / bucket)
 
+local returned = 0
 for i = 9, #ARGV, 2 do
   if tonumber(ARGV[i]) > current - span and redis.call('HEXISTS', KEYS[2], ARGV[i]) == 1 then
     redis.call('HINCRBY', KEYS[2], ARGV[i], -ARGV[i + 1])
+    returned = returned + ARGV[i + 1]
   end
 end
 
@@ -59,7 +61,8 @@ end
 gap = math.max(1, gap / 1.05)
 
 local penalty = math.max(0, tonumber(other.penalty or 0) - now)
-local pace = tonumber(other.pace or 0)
+-- What came back unused does not delay the next.
+local pace = tonumber(other.pace or 0) - returned * gap
 local got, index = 0, current
 
 local function grant(n, into)
@@ -79,7 +82,7 @@ if penalty == 0 and free_at_once > 0 then
     pace = now
   end
 elseif penalty == 0 and used < limit and now >= pace then
-  local late = math.max(pace, now - bucket)
+  local late = math.max(pace, now - 4 * bucket)
   local n = math.min(need, limit - used, 1 + math.floor((now - late) / gap))
   if n > 0 then
     grant(n, current)
