@@ -28,7 +28,7 @@ type File struct {
 // to the provider itself and to the hosts that the catalog declares, without
 // the credential.
 func (s *Service) Download(ctx context.Context, aim *Aim, open func(File) (io.Writer, error)) error {
-	c, err := s.begin(ctx, aim)
+	c, err := s.beginRead(ctx, aim)
 	if err != nil {
 		return err
 	}

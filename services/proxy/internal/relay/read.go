@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 
+	"github.com/sando-dev/sando/kit/rpcerr"
 	"github.com/sando-dev/sando/services/proxy/internal/splice"
 	"github.com/sando-dev/sando/services/proxy/internal/upstream"
 )
@@ -28,13 +29,23 @@ type Typed interface{ ContentType(mediaType string) }
 // value, and returns what stands beside it. When it fails, what was written is
 // not to be completed.
 func (s *Service) Read(ctx context.Context, aim *Aim, dst io.Writer) (Result, error) {
-	c, err := s.begin(ctx, aim)
+	c, err := s.beginRead(ctx, aim)
 	if err != nil {
 		return Result{}, err
 	}
 	result, err := s.read(ctx, c, dst)
 	s.note(ctx, c, err)
 	return result, err
+}
+
+// beginRead is begin for calls that must not change anything: those are not in
+// the ledger of writes.
+func (s *Service) beginRead(ctx context.Context, aim *Aim) (*call, error) {
+	c, err := s.begin(ctx, aim)
+	if err == nil && c.op.Writes {
+		return nil, rpcerr.Newf(rpcerr.MethodNotAllowed, "%s changes something", c.op.GetId()).WithFix("Use Invoke, or POST.")
+	}
+	return c, err
 }
 
 func (s *Service) read(ctx context.Context, c *call, dst io.Writer) (Result, error) {

@@ -18,7 +18,7 @@ type Summary struct {
 // stands beside them. Nothing is read ahead: a slow receiver slows the provider.
 // A stream that breaks off goes on from the cursor of the last page.
 func (s *Service) Stream(ctx context.Context, aim *Aim, lines bool, dst io.Writer, page func(Result) error) (Summary, error) {
-	c, err := s.begin(ctx, aim)
+	c, err := s.beginRead(ctx, aim)
 	if err != nil {
 		return Summary{}, err
 	}
