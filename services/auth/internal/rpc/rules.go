@@ -50,7 +50,7 @@ func PublicRules() map[string]access.Rule {
 // keeps strangers out is Peers.
 func InternalRules() map[string]access.Rule {
 	public := access.Rule{Public: true}
-	any := []string{access.KindAPI, access.KindAccount, access.KindMCP, access.KindLink}
+	every := []string{access.KindAPI, access.KindAccount, access.KindMCP, access.KindLink}
 	api := []string{access.KindAPI}
 	return map[string]access.Rule{
 		iv1.IntrospectionServiceIntrospectProcedure:      public,
@@ -58,9 +58,9 @@ func InternalRules() map[string]access.Rule {
 		iv1.RevocationServiceWatchRevocationsProcedure:   public,
 		iv1.AuditServiceAppendAuditProcedure:             public,
 
-		iv1.CredentialServiceLeaseCredentialProcedure:  {Kinds: any, Deferred: true},
-		iv1.CredentialServiceReportCredentialProcedure: {Kinds: any, Deferred: true},
-		iv1.AccountServiceGetAccountProcedure:          {Kinds: any, Deferred: true},
+		iv1.CredentialServiceLeaseCredentialProcedure:  {Kinds: every, Deferred: true},
+		iv1.CredentialServiceReportCredentialProcedure: {Kinds: every, Deferred: true},
+		iv1.AccountServiceGetAccountProcedure:          {Kinds: every, Deferred: true},
 
 		iv1.McpServerRecordServiceCreateMcpServerRecordProcedure: {Service: "mcp", Kinds: api, Write: true},
 		iv1.McpServerRecordServiceUpdateMcpServerRecordProcedure: {Service: "mcp", Kinds: api, Write: true},
@@ -68,7 +68,7 @@ func InternalRules() map[string]access.Rule {
 		iv1.McpServerRecordServiceDeleteMcpServerRecordProcedure: {Service: "mcp", Kinds: api, Write: true},
 		iv1.McpServerRecordServiceListMcpServerRecordsProcedure:  {Service: "mcp", Kinds: api},
 		iv1.McpServerRecordServiceGetMcpServerRecordProcedure:    {Service: "mcp", Kinds: api},
-		iv1.McpServerRecordServiceTouchMcpServerRecordProcedure:  {Service: "mcp", Kinds: any, Deferred: true},
+		iv1.McpServerRecordServiceTouchMcpServerRecordProcedure:  {Service: "mcp", Kinds: every, Deferred: true},
 	}
 }
 
