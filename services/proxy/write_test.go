@@ -170,8 +170,12 @@ func TestDuplicatesInFlightWait(t *testing.T) {
 
 func TestUnknownOutcomeIsNeverSentAgain(t *testing.T) {
 	for _, f := range []emulator.Fault{
-		{Kind: emulator.FaultResetAfter}, {Kind: emulator.FaultCut}, {Kind: emulator.FaultStatus, Status: 500},
-		{Kind: emulator.FaultStatus, Status: 502}, {Kind: emulator.FaultBadJSON}, {Kind: emulator.FaultWrongContent},
+		{Kind: emulator.FaultResetAfter},
+		{Kind: emulator.FaultCut},
+		{Kind: emulator.FaultStatus, Status: 500},
+		{Kind: emulator.FaultStatus, Status: 502},
+		{Kind: emulator.FaultBadJSON},
+		{Kind: emulator.FaultWrongContent},
 	} {
 		t.Run(string(f.Kind), func(t *testing.T) {
 			b := newBench(t, emulator.Options{})
