@@ -60,6 +60,7 @@ func (s *Service) keepLogs(ctx context.Context) error {
 	var errs []error
 	for _, e := range environments {
 		err := errors.Join(
+			audit.Renew(ctx, s.store, s.keys.chain, e.ID, s.now()),
 			audit.Keep(ctx, s.store, s.keys.chain, e.ID, s.now()),
 			audit.Prune(ctx, s.store, s.keys.chain, e, s.now()),
 		)

@@ -216,3 +216,32 @@ func TestRetentionKeepsTheChainVerifiable(t *testing.T) {
 		t.Errorf("all removed: %+v, %v", got, err)
 	}
 }
+
+// A signing key may be retired once its checkpoints were signed anew.
+func TestSigningKeysCanBeRetired(t *testing.T) {
+	l := newLog(t, 6)
+	l.checkpoint()
+	e := store.Environment{ID: "env", LogRetention: time.Hour}
+	if err := audit.Prune(t.Context(), l.store, l.signer, e, start.Add(3*time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	fresh := sealed.Generate()
+	alone, err := audit.NewSigner([]sealed.Key{fresh})
+	if err != nil {
+		t.Fatal(err)
+	}
+	both, err := audit.NewSigner([]sealed.Key{fresh, l.key})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.signer = alone
+	if _, err := verify(l.export()); err == nil || !strings.Contains(err.Error(), l.key.ID) {
+		t.Errorf("retired too early: %v, want the key's id", err)
+	}
+	if err := audit.Renew(t.Context(), l.store, both, "env", start); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := verify(l.export()); err != nil || !got.Pruned || got.Checkpoints < 3 {
+		t.Errorf("retired after renewing: %+v, %v", got, err)
+	}
+}

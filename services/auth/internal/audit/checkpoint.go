@@ -30,8 +30,9 @@ type Checkpoint struct {
 
 // Signer signs checkpoints, so that somebody who can write the store, but lacks the key, cannot rewrite a chain.
 type Signer struct {
-	signer jose.Signer
-	public jose.JSONWebKeySet
+	signer  jose.Signer
+	primary string // id of the key that signs
+	public  jose.JSONWebKeySet
 }
 
 // NewSigner makes a signer from the keys that sign grants; the first signs.
@@ -39,7 +40,7 @@ func NewSigner(keys []sealed.Key) (*Signer, error) {
 	if len(keys) == 0 {
 		return nil, errors.New("audit: at least one signing key is needed")
 	}
-	s := &Signer{}
+	s := &Signer{primary: keys[0].ID}
 	for i, k := range keys {
 		seed, err := sealed.ParseMaterial(k.Material)
 		if err != nil {
@@ -120,6 +121,44 @@ func Keep(ctx context.Context, s store.Store, signer *Signer, environmentID stri
 		}
 		return w.PutCheckpoint(ctx, c)
 	})
+}
+
+// Renew signs the checkpoints of a chain anew that were signed by an older key, so that the key may be retired. Those of a key that is gone
+// already stay as they are.
+func Renew(ctx context.Context, s store.Store, signer *Signer, environmentID string, now time.Time) error {
+	return s.Update(ctx, func(w store.Writer) error {
+		all, err := w.Checkpoints(ctx, environmentID, 0)
+		if err != nil {
+			return err
+		}
+		for _, old := range all {
+			said, err := open(old.Signed, signer.public)
+			if err != nil || signedBy(old.Signed) == signer.primary {
+				continue
+			}
+			hash, err := hex.DecodeString(said.Hash)
+			if err != nil {
+				continue
+			}
+			c, err := signer.sign(said.EnvironmentID, said.Sequence, hash, now)
+			if err != nil {
+				return err
+			}
+			if err := w.PutCheckpoint(ctx, c); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// signedBy is the id of the key that signed a checkpoint.
+func signedBy(signed string) string {
+	jws, err := jose.ParseSignedCompact(signed, []jose.SignatureAlgorithm{jose.EdDSA})
+	if err != nil {
+		return ""
+	}
+	return jws.Signatures[0].Protected.KeyID
 }
 
 // Prune removes entries that are older than the environment keeps them. A checkpoint vouches for the hash that the rest builds on.
