@@ -19,6 +19,8 @@ import (
 	"cel.dev/cel-go/common/cost"
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
+
+	"github.com/sando-dev/sando/kit/nearest"
 )
 
 const (
@@ -56,6 +58,8 @@ func (w Want) String() string {
 // Env is a set of declarations to compile against. It is safe for concurrent use.
 type Env struct {
 	cel *cel.Env
+	// fields are the names of the record's fields, for hints.
+	fields []string
 }
 
 func newEnv(options ...cel.EnvOption) (*Env, error) {
@@ -99,7 +103,7 @@ func (e *Env) Compile(text string, want Want) (*Program, error) {
 	}
 	ast, issues := e.cel.Compile(text)
 	if err := issues.Err(); err != nil {
-		return nil, errors.New(firstIssue(issues))
+		return nil, errors.New(e.hinted(firstIssue(issues)))
 	}
 	if !want.accepts(ast.OutputType()) {
 		return nil, fmt.Errorf("the expression yields %s, but the field takes %s", ast.OutputType(), want)
@@ -123,6 +127,19 @@ func firstIssue(issues *cel.Issues) string {
 	first := issues.Errors()[0]
 	text, _, _ := strings.Cut(first.Message, "\n")
 	return fmt.Sprintf("line %d, column %d: %s", first.Location.Line(), first.Location.Column()+1, text)
+}
+
+// hinted adds what an unknown field may have been meant to be.
+func (e *Env) hinted(issue string) string {
+	_, name, ok := strings.Cut(issue, "undefined field '")
+	if !ok || e.fields == nil {
+		return issue
+	}
+	name, _, _ = strings.Cut(name, "'")
+	if near := nearest.Of(name, e.fields); near != "" {
+		issue += fmt.Sprintf("; did you mean %q?", near)
+	}
+	return issue + fmt.Sprintf(`; field(record, "/%s") reads a field that the catalog does not list`, name)
 }
 
 func (w Want) accepts(t *cel.Type) bool {

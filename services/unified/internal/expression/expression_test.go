@@ -109,7 +109,7 @@ func TestCompileRefuses(t *testing.T) {
 		says string
 	}{
 		"type error":       {`record.firstName + 1`, "no matching overload"},
-		"unknown field":    {`record.fristName`, "undefined field"},
+		"unknown field":    {`record.fristName`, `undefined field 'fristName'; did you mean "firstName"?`},
 		"wrong result":     {`record.isExternal`, "yields bool, but the field takes string"},
 		"unknown function": {`shell("id")`, "undeclared reference"},
 		"secrets":          {`secrets.api_key`, "undeclared reference"},

@@ -2,6 +2,8 @@ package expression
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/types"
@@ -46,13 +48,18 @@ func NewMapping(sources ...*catalogv1.Operation) (*Env, error) {
 	if err != nil {
 		return nil, fmt.Errorf("expression: %w", err)
 	}
-	return newEnv(
+	env, err := newEnv(
 		cel.CustomTypeProvider(&provider{Registry: registry, known: known}),
 		cel.Variable("record", cel.ObjectType(recordType)),
 		cel.Variable("context", cel.ObjectType(contextType)),
 		cel.Function("field", cel.Overload("field_record_pointer", []*cel.Type{cel.ObjectType(recordType), cel.StringType}, cel.DynType,
 			cel.BinaryBinding(fieldAt))),
 	)
+	if err != nil {
+		return nil, err
+	}
+	env.fields = slices.Sorted(maps.Keys(known[recordType]))
+	return env, nil
 }
 
 // add declares fields under a type name. Where two operations disagree about a type, it is anything.

@@ -102,8 +102,11 @@ func TestAppend(t *testing.T) {
 			`{"name":"emails[].email","each":"/more","path":[""]}`, `{"name":"emails[].is_primary","each":"/more","constant":"false"}`,
 			`{"name":"emails[0].email","path":["/e"]}`, `{"name":"emails[0].is_primary","constant":"true"}`,
 		}, `{"id":1,"e":"a","more":["b",null,"c"]}`, `{"id":"1","emails":[{"email":"a","isPrimary":true},{"email":"b","isPrimary":false},{"email":"c","isPrimary":false}]}`, 0},
-		{"elements of objects", []string{`{"name":"licenses[].id","each":"/l","path":["/id"]}`, `{"name":"licenses[].name","each":"/l","path":["/n/x"]}`},
-			`{"id":1,"l":[{"id":1,"n":{"x":"A"}},{},{"id":2}]}`, `{"id":"1","licenses":[{"id":"1","name":"A"},{"id":"2"}]}`, 0},
+		{
+			"elements of objects",
+			[]string{`{"name":"licenses[].id","each":"/l","path":["/id"]}`, `{"name":"licenses[].name","each":"/l","path":["/n/x"]}`},
+			`{"id":1,"l":[{"id":1,"n":{"x":"A"}},{},{"id":2}]}`, `{"id":"1","licenses":[{"id":"1","name":"A"},{"id":"2"}]}`, 0,
+		},
 		{"strings of each", []string{`{"name":"languages[]","each":"/l","path":["/code"]}`}, `{"id":1,"l":[{"code":"de"},{"code":"en"}]}`, `{"id":"1","languages":["de","en"]}`, 0},
 		{"index of an array", []string{`{"name":"name","path":["/l/1/x"]}`}, `{"id":1,"l":[{"x":"a"},{"x":"b"}]}`, `{"id":"1","name":"b"}`, 0},
 		{"parameter", []string{`{"name":"external_id","parameter":"app_id"}`}, `{"id":1}`, `{"id":"1","externalId":"7"}`, 0},
@@ -156,10 +159,14 @@ func TestAppendFails(t *testing.T) {
 		row, record string
 		want        Error
 	}{
-		"required": {`{"name":"id","path":["/id"],"required":true}`, `{"id":{"x":1}}`,
-			Error{Layer: "catalog", Field: "id", Expression: "/id", Source: `{"x":1}`, Text: "the field is required, but there is no value for it"}},
-		"expression": {`{"name":"bio","expression":"string(record.count / (record.count - record.count))"}`, `{"count":1}`,
-			Error{Layer: "catalog", Field: "bio", Expression: "string(record.count / (record.count - record.count))", Source: `{"count":1}`, Text: "the expression failed: division by zero"}},
+		"required": {
+			`{"name":"id","path":["/id"],"required":true}`, `{"id":{"x":1}}`,
+			Error{Layer: "catalog", Field: "id", Expression: "/id", Source: `{"x":1}`, Text: "the field is required, but there is no value for it"},
+		},
+		"expression": {
+			`{"name":"bio","expression":"string(record.count / (record.count - record.count))"}`, `{"count":1}`,
+			Error{Layer: "catalog", Field: "bio", Expression: "string(record.count / (record.count - record.count))", Source: `{"count":1}`, Text: "the expression failed: division by zero"},
+		},
 	} {
 		_, err := compiled(t, test.row).Runner(t.Context(), Call{}).Append(nil, []byte(test.record))
 		var got *Error

@@ -153,7 +153,7 @@ func (f *frame) object(n *node, value []byte) error {
 
 func (f *frame) find(n *node, key []byte) member {
 	m := member{key: key, child: n.children[string(key)], custom: notCustom}
-	if bytes.IndexAny(key, `\"`) < 0 {
+	if !bytes.ContainsAny(key, `\"`) {
 		m.guess = key
 	}
 	if n.number == 0 {

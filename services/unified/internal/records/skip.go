@@ -62,7 +62,7 @@ func skipString(b []byte, i int) (int, bool) {
 
 // skipNested finds the end of an array or object by its brackets, without recursion.
 func skipNested(b []byte, i int) (int, bool) {
-	var objects [maxDepth]bool // what each open bracket was
+	var objects [maxDepth / 64]uint64 // a bit per open bracket: whether it opened an object
 	depth := 0
 	for i < len(b) {
 		switch b[i] {
@@ -77,11 +77,15 @@ func skipNested(b []byte, i int) (int, bool) {
 			if depth == maxDepth {
 				return i, false
 			}
-			objects[depth] = b[i] == '{'
+			if b[i] == '{' {
+				objects[depth/64] |= 1 << (depth % 64)
+			} else {
+				objects[depth/64] &^= 1 << (depth % 64)
+			}
 			depth++
 		case '}', ']':
 			depth--
-			if objects[depth] != (b[i] == '}') {
+			if objects[depth/64]>>(depth%64)&1 == 1 != (b[i] == '}') {
 				return i, false
 			}
 			if depth == 0 {
