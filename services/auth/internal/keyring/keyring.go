@@ -7,7 +7,8 @@
 //	sealing     seals cursors and page handles
 //
 // A ring is one YAML document, from a file or a variable. A key is rotated by putting a new one in front; it may be removed once nothing
-// depends on it: an encryption key after `sando keys rotate`, a signing key after two hours, when the checkpoints of the log carry the new one, a pepper when its tokens are gone.
+// depends on it: an encryption key after `sando keys rotate`, a signing key after two hours, when the checkpoints of the log carry the new one,
+// a pepper when its tokens are gone.
 package keyring
 
 import (
