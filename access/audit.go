@@ -16,7 +16,9 @@ import (
 
 const (
 	// maxBatch is the most entries of one append.
-	maxBatch = 256
+	maxBatch = 512
+	// flushEvery is how long what is not urgent may wait for company.
+	flushEvery = 200 * time.Millisecond
 	// laterQueue is how many entries may wait to be recorded asynchronously before further ones are dropped.
 	laterQueue = 8192
 	// appendTimeout bounds one append.
@@ -25,10 +27,12 @@ const (
 
 // An Auditor records entries in auth's log. Appends of concurrent calls travel together, so that the cost of a durable one is shared.
 type Auditor struct {
-	log     *slog.Logger
-	auth    internalauthv1connect.AuditServiceClient
-	urgent  chan submission
-	later   chan *authv1.LogEntry
+	log    *slog.Logger
+	auth   internalauthv1connect.AuditServiceClient
+	urgent chan submission
+	later  chan *authv1.LogEntry
+	// crowded tells Run that a batch is waiting.
+	crowded chan struct{}
 	dropped atomic.Int64
 }
 
@@ -45,6 +49,8 @@ func NewAuditor(auth *connect.Client, log *slog.Logger) *Auditor {
 		auth:   internalauthv1connect.NewAuditServiceClient(auth),
 		urgent: make(chan submission),
 		later:  make(chan *authv1.LogEntry, laterQueue),
+
+		crowded: make(chan struct{}, 1),
 	}
 }
 
@@ -71,41 +77,59 @@ func (a *Auditor) Later(e *authv1.LogEntry) {
 	default:
 		a.dropped.Add(1)
 	}
+	if len(a.later) >= maxBatch {
+		select {
+		case a.crowded <- struct{}{}:
+		default: // Run has been told
+		}
+	}
 }
 
 // Dropped is how many entries given to Later were lost.
 func (a *Auditor) Dropped() int64 { return a.dropped.Load() }
 
-// Run appends what is given until ctx ends, then what is still waiting. It returns nil.
+// Run appends what is given until ctx ends, then what is still waiting. It returns nil. What is urgent goes at once, and takes along what is not; the
+// rest is collected for a moment, because an append costs the same for one entry as for a hundred.
 func (a *Auditor) Run(ctx context.Context) error {
+	flush := time.NewTicker(flushEvery)
+	defer flush.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			a.drain(context.WithoutCancel(ctx))
 			return nil
 		case s := <-a.urgent:
-			a.append(ctx, a.gather(s))
-		case e := <-a.later:
-			a.append(ctx, a.gather(submission{entries: []*authv1.LogEntry{e}}))
+			a.append(ctx, a.gather([]submission{s}))
+		case <-a.crowded:
+			a.drain(ctx)
+		case <-flush.C:
+			a.drain(ctx)
 		}
 	}
 }
 
-// drain appends what Later took and Run had not come to.
+// drain appends what Later took.
 func (a *Auditor) drain(ctx context.Context) {
 	for len(a.later) > 0 {
-		a.append(ctx, a.gather(submission{entries: []*authv1.LogEntry{<-a.later}}))
+		a.append(ctx, a.gather(nil))
 	}
 }
 
-// gather adds what else is waiting to first, up to a batch.
-func (a *Auditor) gather(first submission) []submission {
-	batch := []submission{first}
-	for n := len(first.entries); n < maxBatch; {
+// gather adds what is waiting to a batch, the urgent first.
+func (a *Auditor) gather(batch []submission) []submission {
+	n := 0
+	for _, s := range batch {
+		n += len(s.entries)
+	}
+	for n < maxBatch {
 		select {
 		case s := <-a.urgent:
 			batch = append(batch, s)
 			n += len(s.entries)
+			continue
+		default:
+		}
+		select {
 		case e := <-a.later:
 			batch = append(batch, submission{entries: []*authv1.LogEntry{e}})
 			n++
