@@ -27,7 +27,8 @@ testenv: ## find or install what the tests need besides Go
 	@tools/testenv.sh
 
 soak: testenv build ## run the long tests; results go to docs/reference/soak.md
-	SANDO_SOAK=1 go test -timeout 3h -run 'Soak' -v ./internal/e2e/...
+	SANDO_SOAK=30m go test -count=1 -timeout 3h -run "Soak" -v ./internal/e2e/...
+	SANDO_KILL_ROUNDS=300 go test -count=1 -timeout 1h -run "Kill" -v ./services/auth/...
 
 fuzz: ## run every fuzz target for FUZZTIME each (default 10m)
 	@tools/fuzz.sh $${FUZZTIME:-10m}
@@ -52,12 +53,15 @@ fmt: tools ## format protos and Go
 	git ls-files '*.go' | grep -v -e '^gen/' | xargs bin/tools/gofumpt -w
 
 tools: bin/tools/.stamp
-bin/tools/.stamp: $(wildcard tools/*/go.mod tools/*/*.go tools/*/*/*.go)
+bin/tools/.stamp: $(wildcard tools/*/go.mod tools/*/*/go.mod tools/*/*.go tools/*/*/*.go)
 	@mkdir -p bin/tools
 	GOWORK=off go -C tools/buf build -o ../../bin/tools/ tool
 	GOWORK=off go -C tools/plugins build -o ../../bin/tools/ tool
 	GOWORK=off go -C tools/lint build -o ../../bin/tools/ tool
-	GOWORK=off go -C tools/kubernetes build -o ../../bin/tools/ tool
+	GOWORK=off go -C tools/kubernetes build -o ../../bin/tools/ tool ./kubeschemas
+	GOWORK=off go -C tools/kubernetes/score build -o ../../../bin/tools/ tool
+	GOWORK=off go -C tools/container build -o ../../bin/tools/ tool ./ociimage
+	GOWORK=off go -C tools/observability build -o ../../bin/tools/ ./promnames
 	GOWORK=off go -C tools/vendorproto build -o ../../bin/tools/vendorproto .
 	@touch $@
 

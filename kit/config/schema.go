@@ -48,7 +48,8 @@ func scalar(t reflect.Type) bool {
 		return true
 	}
 	switch t.Kind() {
-	case reflect.String, reflect.Bool, reflect.Int, reflect.Int32, reflect.Int64, reflect.Float64:
+	case reflect.String, reflect.Bool, reflect.Int, reflect.Int32, reflect.Int64, reflect.Float64,
+		reflect.Uint, reflect.Uint32, reflect.Uint64:
 		return true
 	}
 	return false
@@ -148,6 +149,12 @@ func setScalar(v reflect.Value, text string) error {
 			return fmt.Errorf("%q is not an integer", text)
 		}
 		v.SetInt(n)
+	case reflect.Uint, reflect.Uint32, reflect.Uint64:
+		n, err := strconv.ParseUint(text, 10, v.Type().Bits())
+		if err != nil {
+			return fmt.Errorf("%q is not an integer from 0 on", text)
+		}
+		v.SetUint(n)
 	case reflect.Float64:
 		f, err := strconv.ParseFloat(text, 64)
 		if err != nil {
