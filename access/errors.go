@@ -53,7 +53,8 @@ func ErrorTable() (*rpcerr.Table, error) {
 // JSON is the product's JSON encoding of messages: raw JSON spliced in, and cursors that are null at the end of a list.
 func JSON() wire.JSON {
 	return wire.JSON{
-		Raw:    (&rpcv1.RawJson{}).ProtoReflect().Descriptor().FullName(),
-		Always: []string{"next_cursor", "prev_cursor"},
+		Raw:      (&rpcv1.RawJson{}).ProtoReflect().Descriptor().FullName(),
+		Always:   []string{"next_cursor", "prev_cursor"},
+		NonEmpty: []string{"access", "services", "integrated_account_ids"},
 	}
 }

@@ -21,7 +21,9 @@ type testCase struct {
 	// Request is the request message as JSON with proto names.
 	Request map[string]any `yaml:"request"`
 	// REST is the same call as `METHOD /path?query`; its body is BodyField of the request, or all of it for `*`.
-	REST      string `yaml:"rest"`
+	REST string `yaml:"rest"`
+	// RESTOnly says that the call has this form on REST alone.
+	RESTOnly  bool   `yaml:"rest_only"`
 	BodyField string `yaml:"body"`
 	// Wrapped is the field of the response that REST answers bare.
 	Wrapped string `yaml:"wrapped"`

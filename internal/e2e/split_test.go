@@ -43,6 +43,13 @@ type split struct {
 
 func startSplit(t *testing.T) stack {
 	t.Helper()
+	_, s := startSplitServices(t)
+	return s
+}
+
+// startSplitServices also answers the services, for tests that stop them.
+func startSplitServices(t *testing.T) (*split, stack) {
+	t.Helper()
 	torii := start(t, nil, "torii-emulator", "--listen", kittest.FreeAddr(t), "--ready-file", filepath.Join(t.TempDir(), "torii.json"))
 	toriiURL := "http://" + torii.cmd.Args[2]
 	torii.waitFor(t, "emulator", func() bool { return reachable(torii.cmd.Args[2]) })
@@ -59,7 +66,7 @@ func startSplit(t *testing.T) stack {
 		sp.start(t, name, toriiURL)
 	}
 	link(t, &s)
-	return s
+	return sp, s
 }
 
 // bootstrap makes keys, an environment and a token with the operator's CLI, on the store that authd then opens.

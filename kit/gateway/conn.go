@@ -76,7 +76,7 @@ func (c *conn) Invoke(ctx context.Context, method string, args, reply any, opts 
 	if err != nil {
 		return err
 	}
-	if err := unusedQuery(ctx); err != nil {
+	if err := restOfQuery(ctx, args); err != nil {
 		return err
 	}
 	ctx, info := outgoing(ctx)

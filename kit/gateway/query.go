@@ -87,6 +87,32 @@ func unusedQuery(ctx context.Context) error {
 	return status.Error(codes.InvalidArgument, packed{e}.Error())
 }
 
+// restOfQuery reads what the generated code left of a query into the request:
+// where the body is the whole message, it looks at no query at all, and yet a
+// field may stand there as well as in the body. In both places is refused.
+func restOfQuery(ctx context.Context, args any) error {
+	c, ok := ctx.Value(callKey{}).(*call)
+	msg, isMessage := args.(proto.Message)
+	if !ok || !isMessage || c.err != nil || len(c.query) == 0 {
+		return unusedQuery(ctx)
+	}
+	for key := range c.query {
+		path, ok := fieldPath(key)
+		if !ok {
+			continue // the parser says what is wrong with it
+		}
+		fd := msg.ProtoReflect().Descriptor().Fields().ByTextName(path[0])
+		if fd != nil && msg.ProtoReflect().Has(fd) {
+			e := rpcerr.Invalid(key, "is given twice: in the query and in the path or body")
+			return status.Error(codes.InvalidArgument, packed{e}.Error())
+		}
+	}
+	if err := (parser{}).Parse(msg, c.query, utilities.NewDoubleArray(nil)); err != nil {
+		return status.Error(codes.InvalidArgument, err.Error())
+	}
+	return unusedQuery(ctx)
+}
+
 // parser reads query parameters into a request message. A key is a field, the
 // path of a field with dots, or a field with an operator: created_at[gt] is the
 // field created_at_gt. Every key must mean something, and a key that takes one

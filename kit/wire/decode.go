@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -176,6 +177,9 @@ func (d *decoder) list(fd protoreflect.FieldDescriptor, l protoreflect.List) err
 	}
 	if _, err := d.in.ReadToken(); err != nil {
 		return d.syntax(err)
+	}
+	if d.in.PeekKind() == ']' && slices.Contains(d.j.NonEmpty, string(fd.Name())) {
+		return d.refuse("an empty list selects nothing: leave it out to select all")
 	}
 	for i := 0; d.in.PeekKind() != ']'; i++ {
 		err := d.within(fmt.Sprintf("[%d]", i), func() error {

@@ -22,6 +22,9 @@ type JSON struct {
 	Raw protoreflect.FullName
 	// Always names the fields that are written as null when unset.
 	Always []string
+	// NonEmpty names lists that may be left out but not be given empty, because
+	// that would read as "none" and mean "all".
+	NonEmpty []string
 }
 
 // rawField is the field of the Raw message that holds the bytes.

@@ -1,0 +1,223 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// Every service is stopped and started again, one at a time, twice, under a mixed load of reads and writes over REST, Connect and MCP. A standard client that
+// tries again where a connection is refused, or a service says that it cannot serve now, loses no call; no write is made twice; the log has them all.
+func TestRollingRestart(t *testing.T) {
+	sp, s := startSplitServices(t)
+	l := newLoad(s)
+	finish := l.start(t)
+	for range 2 {
+		for _, name := range []string{"auth", "proxy", "unified", "mcp"} {
+			before := l.done.Load()
+			if err := sp.processes[name].stop(t); err != nil {
+				t.Errorf("%s: exit %v\n%s", name, err, sp.processes[name].output.tail(2000))
+			}
+			sp.start(t, name, s.emulatorURL)
+			waitUntil(t, "calls go on after the restart of "+name, func() bool { return l.done.Load() > before+20 })
+		}
+	}
+	finish()
+	l.checkWrites(t, s)
+	t.Logf("%d calls, %d tried again, %d writes", l.done.Load(), l.again.Load(), l.writes.Load())
+}
+
+// A load is what clients do while operators work.
+type load struct {
+	s      stack
+	client *http.Client
+	done   atomic.Int64
+	again  atomic.Int64
+	writes atomic.Int64
+}
+
+func newLoad(s stack) *load { return &load{s: s, client: &http.Client{Timeout: 20 * time.Second}} }
+
+// start runs the clients; the function it returns ends them and waits.
+func (l *load) start(t *testing.T) (finish func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	var clients sync.WaitGroup
+	for _, call := range []func(n int64) request{l.readUser, l.readApp, l.callTool, l.readOverConnect} {
+		clients.Go(func() { l.repeat(ctx, t, 60*time.Millisecond, call) })
+	}
+	clients.Go(func() { l.repeat(ctx, t, 400*time.Millisecond, l.createContract) })
+	var once sync.Once
+	finish = func() { once.Do(func() { cancel(); clients.Wait() }) }
+	t.Cleanup(finish)
+	return finish
+}
+
+// A request can be sent again.
+type request struct {
+	method, url, token string
+	header             map[string]string
+	body               string
+}
+
+func (l *load) readUser(int64) request {
+	return request{method: "GET", url: l.s.baseURL + "/proxy/users/1001?integrated_account_id=" + l.s.account, token: l.s.apiToken}
+}
+
+func (l *load) readApp(int64) request {
+	return request{method: "GET", url: l.s.baseURL + "/unified/sso/apps/1001?integrated_account_id=" + l.s.account, token: l.s.apiToken}
+}
+
+func (l *load) readOverConnect(int64) request {
+	return request{
+		method: "POST", url: l.s.baseURL + "/sando.proxy.v1.ProxyService/Get", token: l.s.apiToken,
+		body: fmt.Sprintf(`{"resource":"users","id":"1002","integrated_account_id":%q}`, l.s.account),
+	}
+}
+
+func (l *load) callTool(n int64) request {
+	return request{
+		method: "POST", url: l.s.mcpURL,
+		body: fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,"method":"tools/call","params":{"name":"get_single_torii_app_by_id","arguments":{"id":1002}}}`, n),
+	}
+}
+
+func (l *load) createContract(n int64) request {
+	l.writes.Store(n)
+	return request{
+		method: "POST", url: l.s.baseURL + "/proxy/contracts?integrated_account_id=" + l.s.account, token: l.s.apiToken,
+		header: map[string]string{"Idempotency-Key": fmt.Sprintf("restart-%d", n)},
+		body:   fmt.Sprintf(`{"name":"restart-%d","idApp":1001,"status":"active"}`, n),
+	}
+}
+
+// repeat makes calls one after the other until ctx ends; the last one is finished.
+func (l *load) repeat(ctx context.Context, t *testing.T, every time.Duration, call func(n int64) request) {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for n := int64(1); ; n++ {
+		if err := l.untilDone(call(n)); err != nil {
+			t.Error(err)
+			return
+		}
+		l.done.Add(1)
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// untilDone sends a request as a standard client does: again, a little later, where nobody took it or the answer says that it may be retried.
+func (l *load) untilDone(r request) error {
+	for end := time.Now().Add(patience); ; {
+		retry, err := l.send(r)
+		if err == nil {
+			return nil
+		}
+		if !retry || time.Now().After(end) {
+			return err
+		}
+		l.again.Add(1)
+		time.Sleep(100 * time.Millisecond)
+	}
+}
+
+func (l *load) send(r request) (retry bool, err error) {
+	req, err := http.NewRequest(r.method, r.url, bytes.NewReader([]byte(r.body)))
+	if err != nil {
+		return false, err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Accept", "application/json, text/event-stream")
+	if r.token != "" {
+		req.Header.Set("Authorization", "Bearer "+r.token)
+	}
+	for k, v := range r.header {
+		req.Header.Set(k, v)
+	}
+	res, err := l.client.Do(req)
+	if err != nil {
+		return true, err
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		return true, err
+	}
+	if res.StatusCode == http.StatusOK && !bytes.Contains(text, []byte(`"isError":true`)) {
+		return false, nil
+	}
+	err = fmt.Errorf("%s %s: status %d: %.500s", r.method, r.url, res.StatusCode, text)
+	// The router's own 502 has no body of ours.
+	return res.StatusCode == http.StatusBadGateway && len(text) == 0 || bytes.Contains(text, []byte(`"retryable":true`)) ||
+		bytes.Contains(text, []byte(`\"retryable\":true`)) || bytes.Contains(text, []byte(`"unavailable"`)), err
+}
+
+// checkWrites looks at the provider and into the log: each contract is there once.
+func (l *load) checkWrites(t *testing.T, s stack) {
+	t.Helper()
+	made := make(map[string]int)
+	for _, row := range readAll(t, s, "/proxy/contracts?fields=name&limit=1000&integrated_account_id="+s.account) {
+		name, _ := lookup(row, "name")
+		made[fmt.Sprint(name)]++
+	}
+	for n := int64(1); n <= l.writes.Load(); n++ {
+		if got := made[fmt.Sprintf("restart-%d", n)]; got != 1 {
+			t.Errorf("contract restart-%d was made %d times, want once", n, got)
+		}
+	}
+	intents := 0
+	for _, row := range readAll(t, s, "/log?log_type=unified_proxy_api&limit=1000") {
+		action, _ := lookup(row, "action")
+		phase, _ := lookup(row, "phase")
+		if action == "torii.contracts.create" && phase == "intent" {
+			intents++
+		}
+	}
+	if int64(intents) < l.writes.Load() {
+		t.Errorf("the log has %d intents of %d writes", intents, l.writes.Load())
+	}
+}
+
+// readAll walks a list over REST.
+func readAll(t *testing.T, s stack, target string) []any {
+	t.Helper()
+	rest := restOver{client: http.DefaultClient, base: s.baseURL}
+	var rows []any
+	cursor := ""
+	for {
+		code, text := rest.do(t, "GET", target+cursor, s.apiToken, nil, nil)
+		if code != http.StatusOK {
+			t.Fatalf("GET %s: status %d: %s", target, code, text)
+		}
+		page := decode(t, text)
+		rows = append(rows, must(t, page, "result").([]any)...)
+		next, ok := must(t, page, "next_cursor").(string)
+		if !ok {
+			return rows
+		}
+		cursor = "&next_cursor=" + next
+	}
+}
+
+func waitUntil(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	end := time.After(patience)
+	for !holds() {
+		select {
+		case <-end:
+			t.Fatalf("%s: not within %s", what, patience)
+		case <-tick.C:
+		}
+	}
+}
