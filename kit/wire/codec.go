@@ -15,7 +15,12 @@ import (
 )
 
 // Codec is the encoding for Connect's JSON: mount it beside the binary one.
-func (j JSON) Codec() connect.Codec { return codec{j} }
+//
+// Clients write every list, empty or not, so NonEmpty is for REST only.
+func (j JSON) Codec() connect.Codec {
+	j.NonEmpty = nil
+	return codec{j}
+}
 
 type codec struct{ j JSON }
 
