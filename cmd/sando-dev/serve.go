@@ -22,6 +22,7 @@ import (
 func serve(ctx context.Context, o options, stdout, stderr io.Writer) error {
 	logger, flush := log.New(stderr, slog.LevelInfo, log.Format("text"))
 	defer flush()
+	slog.SetDefault(logger)
 	t, err := telemetry.Start(ctx, "sando-dev", app.Version(), logger)
 	if err != nil {
 		return err

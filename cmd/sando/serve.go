@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -33,6 +34,8 @@ func serveCommand(stderr io.Writer) *cobra.Command {
 func serve(ctx context.Context, cfg allinone.Config, stderr io.Writer) (err error) {
 	logger, flush := log.New(stderr, cfg.Log.Level, cfg.Log.Format)
 	defer flush()
+	// Libraries that write to the standard logger are scrubbed as well.
+	slog.SetDefault(logger)
 	if err := cfg.MakeDataDir(); err != nil {
 		return err
 	}

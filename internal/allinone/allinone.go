@@ -12,6 +12,7 @@ import (
 	"github.com/sando-dev/sando/access"
 	"github.com/sando-dev/sando/catalog"
 	"github.com/sando-dev/sando/kit/app"
+	"github.com/sando-dev/sando/kit/daemon"
 	"github.com/sando-dev/sando/kit/edge"
 	"github.com/sando-dev/sando/kit/telemetry"
 	"github.com/sando-dev/sando/services/auth"
@@ -35,6 +36,7 @@ type Product struct {
 
 	log      *slog.Logger
 	services []app.Part
+	debug    *daemon.DebugServer
 	server   *edge.Server
 }
 
@@ -63,8 +65,13 @@ func New(ctx context.Context, cfg Config, log *slog.Logger, t telemetry.Telemetr
 	}); err != nil {
 		return nil, err
 	}
-	p.server, err = edge.Listen(cfg.Edge, public.Handler(), nil)
-	return p, err
+	if p.debug, err = cfg.Debug.Bind(log); err != nil {
+		return nil, err
+	}
+	if p.server, err = edge.Listen(cfg.Edge, public.Handler(), nil); err != nil {
+		return nil, errors.Join(err, p.debug.Close(ctx))
+	}
+	return p, nil
 }
 
 // build constructs the services in the order in which they start and hands each to add.
@@ -118,7 +125,9 @@ func (p *Product) Addr() string { return p.server.Addr() }
 
 // Parts lists what runs, in the order of starting: the port opens last and closes first.
 func (p *Product) Parts() []app.Part {
-	return append(p.services, app.Part{Name: "public listener", Run: p.server.Run, Close: p.server.Close})
+	return append(p.services,
+		app.Part{Name: "debug listener", Run: p.debug.Run, Close: p.debug.Close},
+		app.Part{Name: "public listener", Run: p.server.Run, Close: p.server.Close})
 }
 
 // closeServices frees what was built when building could not be finished.

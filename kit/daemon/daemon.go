@@ -110,6 +110,8 @@ func Run(ctx context.Context, o Options) (err error) {
 	logger, flush := log.New(o.Stderr, o.Config.Log.Level, o.Config.Log.Format)
 	defer flush()
 	logger = logger.With("service", o.Name)
+	// Libraries that write to the standard logger are scrubbed as well.
+	slog.SetDefault(logger)
 	t, err := telemetry.Start(ctx, "sando-"+o.Name, app.Version(), logger)
 	if err != nil {
 		return err
@@ -156,7 +158,7 @@ func listen(o Options, logger *slog.Logger, service Service) ([]app.Part, error)
 	if err != nil {
 		return nil, errors.Join(err, inside.Close(context.Background()))
 	}
-	debug, err := o.Config.Debug.listen(logger)
+	debug, err := o.Config.Debug.Bind(logger)
 	if err != nil {
 		return nil, errors.Join(err, inside.Close(context.Background()), outside.Close(context.Background()))
 	}

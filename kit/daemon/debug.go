@@ -19,21 +19,23 @@ type DebugConfig struct {
 	Listen string `yaml:"listen"`
 }
 
-// debugServer serves /metrics and /debug/pprof.
-type debugServer struct {
+// A DebugServer serves /metrics and /debug/pprof.
+type DebugServer struct {
 	listener net.Listener
 	http     *http.Server
 }
 
-func (c DebugConfig) listen(logger *slog.Logger) (*debugServer, error) {
+// Bind binds the private listener; without an address there is none, and Run and
+// Close do nothing.
+func (c DebugConfig) Bind(logger *slog.Logger) (*DebugServer, error) {
 	if c.Listen == "" {
-		return &debugServer{}, nil
+		return &DebugServer{}, nil
 	}
 	l, err := net.Listen("tcp", c.Listen)
 	if err != nil {
 		return nil, fmt.Errorf("debug listener: %w", err)
 	}
-	return &debugServer{listener: l, http: &http.Server{
+	return &DebugServer{listener: l, http: &http.Server{
 		Handler:           debugRoutes(),
 		ReadHeaderTimeout: 5 * time.Second,
 		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
@@ -51,7 +53,7 @@ func debugRoutes() http.Handler {
 }
 
 // Run serves until Close.
-func (d *debugServer) Run(ctx context.Context) error {
+func (d *DebugServer) Run(ctx context.Context) error {
 	if d.listener == nil {
 		return nil
 	}
@@ -62,7 +64,7 @@ func (d *debugServer) Run(ctx context.Context) error {
 }
 
 // Close cuts what is being served: a profile may take longer than a drain.
-func (d *debugServer) Close(context.Context) error {
+func (d *DebugServer) Close(context.Context) error {
 	if d.listener == nil {
 		return nil
 	}
