@@ -17,6 +17,7 @@ type answer struct {
 	Count      int     `json:"result_count"`
 	StatusCode int
 	Code       string
+	Message    string
 	Fix        string `json:"suggested_fix"`
 	RequestID  string `json:"request_id"`
 	Details    map[string]any

@@ -24,6 +24,9 @@ func (e *Engine) Get(ctx context.Context, name resource.Name, req, res proto.Mes
 	if err != nil {
 		return err
 	}
+	if err := refuseEmpty(mapping, r); err != nil {
+		return err
+	}
 	source, ok := mapping.Source("get", r.given)
 	if !ok {
 		return rpcerr.New(rpcerr.Unimplemented, "")

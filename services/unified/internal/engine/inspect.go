@@ -81,6 +81,9 @@ func (e *Engine) Explain(ctx context.Context, t Target, id string, res *resource
 	if err != nil {
 		return nil, err
 	}
+	if err := refuseEmpty(res, r); err != nil {
+		return nil, err
+	}
 	r.id = id
 	source, ok := res.Source("get", r.given)
 	if !ok {

@@ -68,6 +68,9 @@ func (l *listing) read(ctx context.Context) error {
 
 // listing decides how a list is made.
 func (e *Engine) listing(ctx context.Context, res *resource.Resource, r *request) (*listing, error) {
+	if err := refuseEmpty(res, r); err != nil {
+		return nil, err
+	}
 	source, ok := res.Source("list", r.given)
 	if !ok {
 		return nil, rpcerr.New(rpcerr.Unimplemented, "")

@@ -70,6 +70,16 @@ func choose(res *resource.Resource, s *catalogv1.Source, r *request, query url.V
 	return sel, sel.narrow(query)
 }
 
+// refuseEmpty refuses a filter without a value, which a provider may take for no filter at all.
+func refuseEmpty(res *resource.Resource, r *request) error {
+	for _, name := range r.order {
+		if f, ok := res.FilterNamed(name); ok && r.values[name] == "" {
+			return rpcerr.Invalid(f, "is empty").WithFix("Give it a value, or leave it out.")
+		}
+	}
+	return nil
+}
+
 // narrow lets the provider leave out what the local filters would drop anyway.
 func (sel *selection) narrow(query url.Values) error {
 	for _, f := range sel.local {

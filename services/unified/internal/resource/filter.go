@@ -126,6 +126,15 @@ func (r *Resource) Filter(name, operation string) (*Filter, bool) {
 	return general, general != nil
 }
 
+// FilterNamed gives the name of a filter, e.g. created_at[gt], by the name of its request field; false when no operation has it.
+func (r *Resource) FilterNamed(field string) (string, bool) {
+	group := r.filters[field]
+	if len(group) == 0 {
+		return "", false
+	}
+	return group[0].Spec.GetName(), true
+}
+
 // FilterNames lists the filters that an operation takes, in alphabetical order; the empty operation lists all.
 func (r *Resource) FilterNames(operation string) []string {
 	var names []string
