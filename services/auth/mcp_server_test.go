@@ -69,7 +69,7 @@ func TestMCPServers(t *testing.T) {
 	w.wantCode(err, "UNAUTHENTICATED")
 	look(rotated.GetToken(), "")
 
-	w.call(w.token, "PATCH", "/environment/"+w.environment, `{"allowed_mcp_origins":{"values":["https://agent.example"]}}`).want(200)
+	w.call(w.token, "PATCH", "/environment/"+w.environment, `{"allowed_mcp_origins":["https://agent.example"]}`).want(200)
 	if res := look(rotated.GetToken(), ""); len(res.GetAllowedMcpOrigins()) != 1 {
 		t.Errorf("new origins are not known at once: %v", res)
 	}

@@ -176,7 +176,7 @@ func TestReconnectKeepsTheAccount(t *testing.T) {
 
 func TestLinkPageReturns(t *testing.T) {
 	w := start(t)
-	w.call(w.token, "PATCH", "/environment/"+w.environment, `{"allowed_redirect_uris":{"values":["https://app.example.com/done?x=1"]}}`).want(200)
+	w.call(w.token, "PATCH", "/environment/"+w.environment, `{"allowed_redirect_uris":["https://app.example.com/done?x=1"]}`).want(200)
 	b := w.browser()
 	form := b.open(w.linkPath(`{"tenant_id":"t1","redirect_uri":"https://app.example.com/done?x=1"}`))
 	page := b.do("GET", form, nil).want(200, "form")
@@ -224,7 +224,7 @@ func TestLinkPageHeaders(t *testing.T) {
 		t.Error("the log holds the link token")
 	}
 
-	w.call(w.token, "PATCH", "/environment/"+w.environment, `{"allowed_frame_origins":{"values":["https://app.example.com","https://eu.example.com"]}}`).want(200)
+	w.call(w.token, "PATCH", "/environment/"+w.environment, `{"allowed_frame_origins":["https://app.example.com","https://eu.example.com"]}`).want(200)
 	framed := b.do("GET", b.open(path+"&mode=iframe&origin=https://app.example.com"), nil)
 	if csp := framed.header.Get("Content-Security-Policy"); !strings.HasSuffix(csp, "frame-ancestors https://app.example.com https://eu.example.com") {
 		t.Errorf("framed: %s", csp)

@@ -1,8 +1,10 @@
 package auth_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -220,16 +222,46 @@ func TestEnvironments(t *testing.T) {
 	w.call(w.token, "GET", "/environment/"+other, "").want(404, "NOT_FOUND")
 	w.call(w.token, "PATCH", "/environment/"+other, `{"name":"x"}`).want(404, "NOT_FOUND")
 	got := w.call(w.token, "PATCH", "/environment/"+w.environment,
-		`{"name":"Acme EU","allowed_frame_origins":{"values":["https://app.example.com"]},"allowed_redirect_uris":{"values":["https://app.example.com/done?x=1"]},"log_retention":"7776000s"}`).want(200)
+		`{"name":"Acme EU","allowed_frame_origins":["https://app.example.com"],"allowed_redirect_uris":["https://app.example.com/done?x=1"],"log_retention":"7776000s"}`).want(200)
 	if got.text("name") != "Acme EU" || got.text("log_retention") != "7776000s" {
 		t.Errorf("updated: %s", got.raw)
 	}
+	// What GET gives, PATCH takes; a list that is left out stays, and an empty one clears.
+	if got := patched(w, got.raw); fmt.Sprint(got["allowed_frame_origins"]) != "[https://app.example.com]" {
+		t.Errorf("patched with what it was: %v", got)
+	}
+	if got := patched(w, `{"allowed_frame_origins":[],"allowed_mcp_origins":null}`); fmt.Sprint(got["allowed_frame_origins"]) != "[]" ||
+		fmt.Sprint(got["allowed_redirect_uris"]) != "[https://app.example.com/done?x=1]" {
+		t.Errorf("cleared: %v", got)
+	}
+	for _, bad := range []string{
+		`{"values":["https://app.example.com"]}`, `"https://app.example.com"`, `[7]`, `[null]`, `[["https://app.example.com"]]`,
+		`[` + strings.Repeat(`"https://app.example.com",`, 100) + `"https://app.example.com"]`,
+	} {
+		w.call(w.token, "PATCH", "/environment/"+w.environment, `{"allowed_mcp_origins":`+bad+`}`).want(400, "VALIDATION_FAILED")
+	}
 	for _, bad := range []string{"https://app.example.com/path", "http://app.example.com", "https://*.example.com", "https://a.example; script-src *", "javascript:alert(1)", "null"} {
-		w.call(w.token, "PATCH", "/environment/"+w.environment, `{"allowed_frame_origins":{"values":["`+bad+`"]}}`).want(400, "VALIDATION_FAILED")
+		w.call(w.token, "PATCH", "/environment/"+w.environment, `{"allowed_frame_origins":["`+bad+`"]}`).want(400, "VALIDATION_FAILED")
 	}
 	for _, bad := range []string{"/relative", "http://app.example.com/x", "https://user:pw@app.example.com/", "https://a.example/#f"} {
-		w.call(w.token, "PATCH", "/environment/"+w.environment, `{"allowed_redirect_uris":{"values":["`+bad+`"]}}`).want(400, "VALIDATION_FAILED")
+		w.call(w.token, "PATCH", "/environment/"+w.environment, `{"allowed_redirect_uris":["`+bad+`"]}`).want(400, "VALIDATION_FAILED")
 	}
+}
+
+// patched changes the environment with the writable part of a body, and reads it back.
+func patched(w *world, body string) map[string]any {
+	w.t.Helper()
+	var members map[string]json.RawMessage
+	decodeInto(w.t, []byte(body), &members)
+	for _, name := range []string{"id", "created_at", "updated_at"} {
+		delete(members, name)
+	}
+	change, err := json.Marshal(members)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.call(w.token, "PATCH", "/environment/"+w.environment, string(change)).want(200)
+	return w.call(w.token, "GET", "/environment/"+w.environment, "").want(200).body
 }
 
 func TestInternalProceduresAreNotPublic(t *testing.T) {

@@ -34,8 +34,8 @@ export async function startAuth() {
     link: async (body = { tenant_id: "tenant-1" }) => (await call("POST", "/link-token", body)).link_token,
     allow: (origin) =>
       call("PATCH", `/environment/${environment}`, {
-        allowed_frame_origins: { values: [origin] },
-        allowed_redirect_uris: { values: [`${origin}/done`] },
+        allowed_frame_origins: [origin],
+        allowed_redirect_uris: [`${origin}/done`],
       }),
     advance: (duration) => child.stdin.write(`advance ${duration}\n`),
     stop: async () => {

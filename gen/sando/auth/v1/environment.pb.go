@@ -12,6 +12,7 @@ import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	durationpb "google.golang.org/protobuf/types/known/durationpb"
+	structpb "google.golang.org/protobuf/types/known/structpb"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
@@ -345,52 +346,6 @@ func (x *GetEnvironmentResponse) GetEnvironment() *Environment {
 	return nil
 }
 
-// Origins is a list of browser origins; present and empty clears the list.
-type Origins struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// Origins, scheme and host and port.
-	Values        []string `protobuf:"bytes,1,rep,name=values,proto3" json:"values,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *Origins) Reset() {
-	*x = Origins{}
-	mi := &file_sando_auth_v1_environment_proto_msgTypes[5]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *Origins) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*Origins) ProtoMessage() {}
-
-func (x *Origins) ProtoReflect() protoreflect.Message {
-	mi := &file_sando_auth_v1_environment_proto_msgTypes[5]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use Origins.ProtoReflect.Descriptor instead.
-func (*Origins) Descriptor() ([]byte, []int) {
-	return file_sando_auth_v1_environment_proto_rawDescGZIP(), []int{5}
-}
-
-func (x *Origins) GetValues() []string {
-	if x != nil {
-		return x.Values
-	}
-	return nil
-}
-
 // UpdateEnvironmentRequest changes an environment.
 type UpdateEnvironmentRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -398,12 +353,12 @@ type UpdateEnvironmentRequest struct {
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// New name.
 	Name *string `protobuf:"bytes,2,opt,name=name,proto3,oneof" json:"name,omitempty"`
-	// New frame origins.
-	AllowedFrameOrigins *Origins `protobuf:"bytes,3,opt,name=allowed_frame_origins,json=allowedFrameOrigins,proto3,oneof" json:"allowed_frame_origins,omitempty"`
-	// New redirect URIs.
-	AllowedRedirectUris *Origins `protobuf:"bytes,4,opt,name=allowed_redirect_uris,json=allowedRedirectUris,proto3,oneof" json:"allowed_redirect_uris,omitempty"`
-	// New MCP origins.
-	AllowedMcpOrigins *Origins `protobuf:"bytes,5,opt,name=allowed_mcp_origins,json=allowedMcpOrigins,proto3,oneof" json:"allowed_mcp_origins,omitempty"`
+	// New frame origins: an array of strings, at most 100, in place of the old ones; empty clears them.
+	AllowedFrameOrigins *structpb.ListValue `protobuf:"bytes,3,opt,name=allowed_frame_origins,json=allowedFrameOrigins,proto3,oneof" json:"allowed_frame_origins,omitempty"`
+	// New redirect URIs, likewise.
+	AllowedRedirectUris *structpb.ListValue `protobuf:"bytes,4,opt,name=allowed_redirect_uris,json=allowedRedirectUris,proto3,oneof" json:"allowed_redirect_uris,omitempty"`
+	// New MCP origins, likewise.
+	AllowedMcpOrigins *structpb.ListValue `protobuf:"bytes,5,opt,name=allowed_mcp_origins,json=allowedMcpOrigins,proto3,oneof" json:"allowed_mcp_origins,omitempty"`
 	// New retention; zero keeps for ever.
 	LogRetention  *durationpb.Duration `protobuf:"bytes,6,opt,name=log_retention,json=logRetention,proto3,oneof" json:"log_retention,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -412,7 +367,7 @@ type UpdateEnvironmentRequest struct {
 
 func (x *UpdateEnvironmentRequest) Reset() {
 	*x = UpdateEnvironmentRequest{}
-	mi := &file_sando_auth_v1_environment_proto_msgTypes[6]
+	mi := &file_sando_auth_v1_environment_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -424,7 +379,7 @@ func (x *UpdateEnvironmentRequest) String() string {
 func (*UpdateEnvironmentRequest) ProtoMessage() {}
 
 func (x *UpdateEnvironmentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_sando_auth_v1_environment_proto_msgTypes[6]
+	mi := &file_sando_auth_v1_environment_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -437,7 +392,7 @@ func (x *UpdateEnvironmentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateEnvironmentRequest.ProtoReflect.Descriptor instead.
 func (*UpdateEnvironmentRequest) Descriptor() ([]byte, []int) {
-	return file_sando_auth_v1_environment_proto_rawDescGZIP(), []int{6}
+	return file_sando_auth_v1_environment_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *UpdateEnvironmentRequest) GetId() string {
@@ -454,21 +409,21 @@ func (x *UpdateEnvironmentRequest) GetName() string {
 	return ""
 }
 
-func (x *UpdateEnvironmentRequest) GetAllowedFrameOrigins() *Origins {
+func (x *UpdateEnvironmentRequest) GetAllowedFrameOrigins() *structpb.ListValue {
 	if x != nil {
 		return x.AllowedFrameOrigins
 	}
 	return nil
 }
 
-func (x *UpdateEnvironmentRequest) GetAllowedRedirectUris() *Origins {
+func (x *UpdateEnvironmentRequest) GetAllowedRedirectUris() *structpb.ListValue {
 	if x != nil {
 		return x.AllowedRedirectUris
 	}
 	return nil
 }
 
-func (x *UpdateEnvironmentRequest) GetAllowedMcpOrigins() *Origins {
+func (x *UpdateEnvironmentRequest) GetAllowedMcpOrigins() *structpb.ListValue {
 	if x != nil {
 		return x.AllowedMcpOrigins
 	}
@@ -493,7 +448,7 @@ type UpdateEnvironmentResponse struct {
 
 func (x *UpdateEnvironmentResponse) Reset() {
 	*x = UpdateEnvironmentResponse{}
-	mi := &file_sando_auth_v1_environment_proto_msgTypes[7]
+	mi := &file_sando_auth_v1_environment_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -505,7 +460,7 @@ func (x *UpdateEnvironmentResponse) String() string {
 func (*UpdateEnvironmentResponse) ProtoMessage() {}
 
 func (x *UpdateEnvironmentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_sando_auth_v1_environment_proto_msgTypes[7]
+	mi := &file_sando_auth_v1_environment_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -518,7 +473,7 @@ func (x *UpdateEnvironmentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateEnvironmentResponse.ProtoReflect.Descriptor instead.
 func (*UpdateEnvironmentResponse) Descriptor() ([]byte, []int) {
-	return file_sando_auth_v1_environment_proto_rawDescGZIP(), []int{7}
+	return file_sando_auth_v1_environment_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *UpdateEnvironmentResponse) GetEnvironment() *Environment {
@@ -532,7 +487,7 @@ var File_sando_auth_v1_environment_proto protoreflect.FileDescriptor
 
 const file_sando_auth_v1_environment_proto_rawDesc = "" +
 	"\n" +
-	"\x1fsando/auth/v1/environment.proto\x12\rsando.auth.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x96\x03\n" +
+	"\x1fsando/auth/v1/environment.proto\x12\rsando.auth.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x96\x03\n" +
 	"\vEnvironment\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x122\n" +
@@ -561,16 +516,14 @@ const file_sando_auth_v1_environment_proto_rawDesc = "" +
 	"\x15GetEnvironmentRequest\x12\x17\n" +
 	"\x02id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x02id\"V\n" +
 	"\x16GetEnvironmentResponse\x12<\n" +
-	"\venvironment\x18\x01 \x01(\v2\x1a.sando.auth.v1.EnvironmentR\venvironment\"+\n" +
-	"\aOrigins\x12 \n" +
-	"\x06values\x18\x01 \x03(\tB\b\xbaH\x05\x92\x01\x02\x10dR\x06values\"\xf3\x03\n" +
+	"\venvironment\x18\x01 \x01(\v2\x1a.sando.auth.v1.EnvironmentR\venvironment\"\xff\x03\n" +
 	"\x18UpdateEnvironmentRequest\x12\x17\n" +
 	"\x02id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x02id\x12#\n" +
 	"\x04name\x18\x02 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\xc8\x01H\x00R\x04name\x88\x01\x01\x12O\n" +
-	"\x15allowed_frame_origins\x18\x03 \x01(\v2\x16.sando.auth.v1.OriginsH\x01R\x13allowedFrameOrigins\x88\x01\x01\x12O\n" +
-	"\x15allowed_redirect_uris\x18\x04 \x01(\v2\x16.sando.auth.v1.OriginsH\x02R\x13allowedRedirectUris\x88\x01\x01\x12K\n" +
-	"\x13allowed_mcp_origins\x18\x05 \x01(\v2\x16.sando.auth.v1.OriginsH\x03R\x11allowedMcpOrigins\x88\x01\x01\x12C\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xc8\x01H\x00R\x04name\x88\x01\x01\x12S\n" +
+	"\x15allowed_frame_origins\x18\x03 \x01(\v2\x1a.google.protobuf.ListValueH\x01R\x13allowedFrameOrigins\x88\x01\x01\x12S\n" +
+	"\x15allowed_redirect_uris\x18\x04 \x01(\v2\x1a.google.protobuf.ListValueH\x02R\x13allowedRedirectUris\x88\x01\x01\x12O\n" +
+	"\x13allowed_mcp_origins\x18\x05 \x01(\v2\x1a.google.protobuf.ListValueH\x03R\x11allowedMcpOrigins\x88\x01\x01\x12C\n" +
 	"\rlog_retention\x18\x06 \x01(\v2\x19.google.protobuf.DurationH\x04R\flogRetention\x88\x01\x01B\a\n" +
 	"\x05_nameB\x18\n" +
 	"\x16_allowed_frame_originsB\x18\n" +
@@ -597,36 +550,36 @@ func file_sando_auth_v1_environment_proto_rawDescGZIP() []byte {
 	return file_sando_auth_v1_environment_proto_rawDescData
 }
 
-var file_sando_auth_v1_environment_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_sando_auth_v1_environment_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_sando_auth_v1_environment_proto_goTypes = []any{
 	(*Environment)(nil),               // 0: sando.auth.v1.Environment
 	(*ListEnvironmentsRequest)(nil),   // 1: sando.auth.v1.ListEnvironmentsRequest
 	(*ListEnvironmentsResponse)(nil),  // 2: sando.auth.v1.ListEnvironmentsResponse
 	(*GetEnvironmentRequest)(nil),     // 3: sando.auth.v1.GetEnvironmentRequest
 	(*GetEnvironmentResponse)(nil),    // 4: sando.auth.v1.GetEnvironmentResponse
-	(*Origins)(nil),                   // 5: sando.auth.v1.Origins
-	(*UpdateEnvironmentRequest)(nil),  // 6: sando.auth.v1.UpdateEnvironmentRequest
-	(*UpdateEnvironmentResponse)(nil), // 7: sando.auth.v1.UpdateEnvironmentResponse
-	(*durationpb.Duration)(nil),       // 8: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil),     // 9: google.protobuf.Timestamp
+	(*UpdateEnvironmentRequest)(nil),  // 5: sando.auth.v1.UpdateEnvironmentRequest
+	(*UpdateEnvironmentResponse)(nil), // 6: sando.auth.v1.UpdateEnvironmentResponse
+	(*durationpb.Duration)(nil),       // 7: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil),     // 8: google.protobuf.Timestamp
+	(*structpb.ListValue)(nil),        // 9: google.protobuf.ListValue
 }
 var file_sando_auth_v1_environment_proto_depIdxs = []int32{
-	8,  // 0: sando.auth.v1.Environment.log_retention:type_name -> google.protobuf.Duration
-	9,  // 1: sando.auth.v1.Environment.created_at:type_name -> google.protobuf.Timestamp
-	9,  // 2: sando.auth.v1.Environment.updated_at:type_name -> google.protobuf.Timestamp
+	7,  // 0: sando.auth.v1.Environment.log_retention:type_name -> google.protobuf.Duration
+	8,  // 1: sando.auth.v1.Environment.created_at:type_name -> google.protobuf.Timestamp
+	8,  // 2: sando.auth.v1.Environment.updated_at:type_name -> google.protobuf.Timestamp
 	0,  // 3: sando.auth.v1.ListEnvironmentsResponse.result:type_name -> sando.auth.v1.Environment
 	0,  // 4: sando.auth.v1.GetEnvironmentResponse.environment:type_name -> sando.auth.v1.Environment
-	5,  // 5: sando.auth.v1.UpdateEnvironmentRequest.allowed_frame_origins:type_name -> sando.auth.v1.Origins
-	5,  // 6: sando.auth.v1.UpdateEnvironmentRequest.allowed_redirect_uris:type_name -> sando.auth.v1.Origins
-	5,  // 7: sando.auth.v1.UpdateEnvironmentRequest.allowed_mcp_origins:type_name -> sando.auth.v1.Origins
-	8,  // 8: sando.auth.v1.UpdateEnvironmentRequest.log_retention:type_name -> google.protobuf.Duration
+	9,  // 5: sando.auth.v1.UpdateEnvironmentRequest.allowed_frame_origins:type_name -> google.protobuf.ListValue
+	9,  // 6: sando.auth.v1.UpdateEnvironmentRequest.allowed_redirect_uris:type_name -> google.protobuf.ListValue
+	9,  // 7: sando.auth.v1.UpdateEnvironmentRequest.allowed_mcp_origins:type_name -> google.protobuf.ListValue
+	7,  // 8: sando.auth.v1.UpdateEnvironmentRequest.log_retention:type_name -> google.protobuf.Duration
 	0,  // 9: sando.auth.v1.UpdateEnvironmentResponse.environment:type_name -> sando.auth.v1.Environment
 	1,  // 10: sando.auth.v1.EnvironmentService.ListEnvironments:input_type -> sando.auth.v1.ListEnvironmentsRequest
 	3,  // 11: sando.auth.v1.EnvironmentService.GetEnvironment:input_type -> sando.auth.v1.GetEnvironmentRequest
-	6,  // 12: sando.auth.v1.EnvironmentService.UpdateEnvironment:input_type -> sando.auth.v1.UpdateEnvironmentRequest
+	5,  // 12: sando.auth.v1.EnvironmentService.UpdateEnvironment:input_type -> sando.auth.v1.UpdateEnvironmentRequest
 	2,  // 13: sando.auth.v1.EnvironmentService.ListEnvironments:output_type -> sando.auth.v1.ListEnvironmentsResponse
 	4,  // 14: sando.auth.v1.EnvironmentService.GetEnvironment:output_type -> sando.auth.v1.GetEnvironmentResponse
-	7,  // 15: sando.auth.v1.EnvironmentService.UpdateEnvironment:output_type -> sando.auth.v1.UpdateEnvironmentResponse
+	6,  // 15: sando.auth.v1.EnvironmentService.UpdateEnvironment:output_type -> sando.auth.v1.UpdateEnvironmentResponse
 	13, // [13:16] is the sub-list for method output_type
 	10, // [10:13] is the sub-list for method input_type
 	10, // [10:10] is the sub-list for extension type_name
@@ -642,14 +595,14 @@ func file_sando_auth_v1_environment_proto_init() {
 	file_sando_auth_v1_environment_proto_msgTypes[0].OneofWrappers = []any{}
 	file_sando_auth_v1_environment_proto_msgTypes[1].OneofWrappers = []any{}
 	file_sando_auth_v1_environment_proto_msgTypes[2].OneofWrappers = []any{}
-	file_sando_auth_v1_environment_proto_msgTypes[6].OneofWrappers = []any{}
+	file_sando_auth_v1_environment_proto_msgTypes[5].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_sando_auth_v1_environment_proto_rawDesc), len(file_sando_auth_v1_environment_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   8,
+			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

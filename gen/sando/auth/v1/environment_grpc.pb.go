@@ -34,7 +34,8 @@ type EnvironmentServiceClient interface {
 	ListEnvironments(ctx context.Context, in *ListEnvironmentsRequest, opts ...grpc.CallOption) (*ListEnvironmentsResponse, error)
 	// GetEnvironment returns one environment.
 	GetEnvironment(ctx context.Context, in *GetEnvironmentRequest, opts ...grpc.CallOption) (*GetEnvironmentResponse, error)
-	// UpdateEnvironment changes the fields that are set.
+	// UpdateEnvironment changes the fields that are set. Lists are given as GetEnvironment shows them; a repeated field could not be told apart
+	// from one that is left out.
 	UpdateEnvironment(ctx context.Context, in *UpdateEnvironmentRequest, opts ...grpc.CallOption) (*UpdateEnvironmentResponse, error)
 }
 
@@ -86,7 +87,8 @@ type EnvironmentServiceServer interface {
 	ListEnvironments(context.Context, *ListEnvironmentsRequest) (*ListEnvironmentsResponse, error)
 	// GetEnvironment returns one environment.
 	GetEnvironment(context.Context, *GetEnvironmentRequest) (*GetEnvironmentResponse, error)
-	// UpdateEnvironment changes the fields that are set.
+	// UpdateEnvironment changes the fields that are set. Lists are given as GetEnvironment shows them; a repeated field could not be told apart
+	// from one that is left out.
 	UpdateEnvironment(context.Context, *UpdateEnvironmentRequest) (*UpdateEnvironmentResponse, error)
 	mustEmbedUnimplementedEnvironmentServiceServer()
 }

@@ -3,12 +3,14 @@ package rpc
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
 
 	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/structpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/sando-dev/sando/access"
@@ -119,7 +121,7 @@ func apply(e *store.Environment, r *authv1.UpdateEnvironmentRequest) error {
 	}
 	lists := []struct {
 		field string
-		given *authv1.Origins
+		given *structpb.ListValue
 		check func(string) error
 		to    *[]string
 	}{
@@ -131,12 +133,11 @@ func apply(e *store.Environment, r *authv1.UpdateEnvironmentRequest) error {
 		if l.given == nil {
 			continue
 		}
-		for _, value := range l.given.GetValues() {
-			if err := l.check(value); err != nil {
-				return rpcerr.Invalid(l.field, err.Error())
-			}
+		list, err := stringsOf(l.given, l.check)
+		if err != nil {
+			return rpcerr.Invalid(l.field, err.Error())
 		}
-		*l.to = append([]string{}, l.given.GetValues()...)
+		*l.to = list
 	}
 	if d := r.GetLogRetention(); d != nil {
 		if err := d.CheckValid(); err != nil || d.AsDuration() < 0 || d.AsDuration() > 0 && d.AsDuration() < time.Hour {
@@ -145,6 +146,27 @@ func apply(e *store.Environment, r *authv1.UpdateEnvironmentRequest) error {
 		e.LogRetention = d.AsDuration()
 	}
 	return nil
+}
+
+// maxList bounds each list of an environment.
+const maxList = 100
+
+// stringsOf reads a list of strings, each of which check takes; an empty list is not nil.
+func stringsOf(given *structpb.ListValue, check func(string) error) ([]string, error) {
+	if n := len(given.GetValues()); n > maxList {
+		return nil, fmt.Errorf("must hold at most %d entries, not %d", maxList, n)
+	}
+	list := []string{}
+	for _, v := range given.GetValues() {
+		if _, ok := v.GetKind().(*structpb.Value_StringValue); !ok {
+			return nil, errors.New("must be an array of strings")
+		}
+		if err := check(v.GetStringValue()); err != nil {
+			return nil, err
+		}
+		list = append(list, v.GetStringValue())
+	}
+	return list, nil
 }
 
 // checkOrigin takes what a browser sends as Origin: scheme, host and port, nothing else. It ends up in a header, so it is strict.

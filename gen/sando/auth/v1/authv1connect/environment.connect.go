@@ -67,7 +67,8 @@ type EnvironmentServiceClient interface {
 	ListEnvironments(context.Context, *v1.ListEnvironmentsRequest) (*v1.ListEnvironmentsResponse, error)
 	// GetEnvironment returns one environment.
 	GetEnvironment(context.Context, *v1.GetEnvironmentRequest) (*v1.GetEnvironmentResponse, error)
-	// UpdateEnvironment changes the fields that are set.
+	// UpdateEnvironment changes the fields that are set. Lists are given as GetEnvironment shows them; a repeated field could not be told apart
+	// from one that is left out.
 	UpdateEnvironment(context.Context, *v1.UpdateEnvironmentRequest) (*v1.UpdateEnvironmentResponse, error)
 }
 
@@ -83,7 +84,8 @@ type EnvironmentServiceHandler interface {
 	ListEnvironments(context.Context, *v1.ListEnvironmentsRequest) (*v1.ListEnvironmentsResponse, error)
 	// GetEnvironment returns one environment.
 	GetEnvironment(context.Context, *v1.GetEnvironmentRequest) (*v1.GetEnvironmentResponse, error)
-	// UpdateEnvironment changes the fields that are set.
+	// UpdateEnvironment changes the fields that are set. Lists are given as GetEnvironment shows them; a repeated field could not be told apart
+	// from one that is left out.
 	UpdateEnvironment(context.Context, *v1.UpdateEnvironmentRequest) (*v1.UpdateEnvironmentResponse, error)
 }
 
