@@ -156,15 +156,50 @@ func (e *Endpoint) answer(ctx context.Context, w http.ResponseWriter, r *http.Re
 	if err != nil {
 		return err
 	}
-	if e.fast(ctx, w, r, v, body) {
-		return nil
+	if !e.fast(ctx, w, r, v, body) {
+		e.slow(ctx, w, r, v, body)
 	}
-	if err := boundedBatch(body); err != nil {
-		return err
-	}
-	r.Body = io.NopCloser(bytes.NewReader(body))
-	e.sdk.ServeHTTP(w, r.WithContext(context.WithValue(ctx, visitKey{}, v)))
 	return nil
+}
+
+// slow answers what is not ordinary, faults of JSON-RPC among it.
+func (e *Endpoint) slow(ctx context.Context, w http.ResponseWriter, r *http.Request, v *visit, body []byte) {
+	value, f := parsed(r.Header, body)
+	if f == nil && value.Kind() != '[' {
+		e.one(ctx, w, r, v, value)
+		return
+	}
+	var all []jsontext.Value
+	if f == nil {
+		all, f = messages(value, r.Header.Get(headerVersion))
+	}
+	if f != nil {
+		f.write(w, nil)
+		return
+	}
+	e.batch(ctx, w, r, v, all)
+}
+
+// one answers one message: the short way, the SDK, or with what is wrong about it.
+func (e *Endpoint) one(ctx context.Context, w http.ResponseWriter, r *http.Request, v *visit, body jsontext.Value) {
+	if e.fast(ctx, w, r, v, body) {
+		return
+	}
+	m, f := open(body, r.Header.Get(headerVersion))
+	switch {
+	case f != nil:
+		f.write(w, m.ID)
+		return
+	case m.ignored():
+		w.WriteHeader(http.StatusAccepted)
+		return
+	}
+	sent, stand := m.replaced(body)
+	asked := r.WithContext(context.WithValue(ctx, visitKey{}, v))
+	asked.Body = io.NopCloser(bytes.NewReader(sent))
+	t := &translator{ResponseWriter: w, id: m.ID, stand: stand}
+	e.sdk.ServeHTTP(t, asked)
+	t.finish()
 }
 
 // visit is one request to a server.
@@ -187,27 +222,4 @@ func lenientAccept(r *http.Request) {
 	if accept == "" || strings.Contains(accept, "*/*") || strings.Contains(accept, "application/json") {
 		r.Header.Set("Accept", "application/json, text/event-stream")
 	}
-}
-
-// maxBatch is the most messages in one request. Batches belong to one old revision; without a limit a small request could ask for any amount.
-const maxBatch = 50
-
-// boundedBatch refuses a batch that is too long. What is not JSON at all is left to the SDK.
-func boundedBatch(body []byte) error {
-	if jsontext.Value(bytes.TrimLeft(body, " \t\r\n")).Kind() != '[' {
-		return nil
-	}
-	dec := jsontext.NewDecoder(bytes.NewReader(body))
-	if _, err := dec.ReadToken(); err != nil {
-		return nil
-	}
-	for n := 0; dec.PeekKind() != ']'; n++ {
-		if n == maxBatch {
-			return rpcerr.Newf(rpcerr.RequestTooLarge, "a batch may have at most %d messages", maxBatch)
-		}
-		if dec.SkipValue() != nil {
-			return nil
-		}
-	}
-	return nil
 }

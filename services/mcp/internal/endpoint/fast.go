@@ -6,7 +6,7 @@ import (
 	"log/slog"
 	"mime"
 	"net/http"
-	"strconv"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -21,13 +21,14 @@ import (
 // The two methods that agents call all day are answered here, ahead of the SDK, when nothing about the request is out of the ordinary. Whatever
 // is, goes to the SDK, which so decides every question of the protocol. A test holds the answers of both to each other.
 
+// handshakeVersions are the revisions that begin with initialize, the newest first.
+func handshakeVersions() []string {
+	return []string{"2025-11-25", "2025-06-18", batchVersion, "2024-11-05"}
+}
+
 // handshakes says whether a revision begins with initialize; a request may leave its version out.
 func handshakes(version string) bool {
-	switch version {
-	case "", "2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25":
-		return true
-	}
-	return false
+	return version == "" || slices.Contains(handshakeVersions(), version)
 }
 
 const (
@@ -77,10 +78,7 @@ type request struct {
 
 // ordinary reads a request that can be answered here; false leaves it to the SDK.
 func ordinary(r *http.Request, body []byte) (*request, bool) {
-	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
-		return nil, false
-	}
-	if !acceptsJSON(r) || r.Header.Get("Last-Event-Id") != "" {
+	if !holdsJSON(r.Header) || !acceptsJSON(r) || r.Header.Get("Last-Event-Id") != "" {
 		return nil, false
 	}
 	q := &request{}
@@ -139,13 +137,12 @@ func capabilities(raw jsontext.Value) bool {
 	return stdjson.Unmarshal(raw, &caps) == nil
 }
 
-// plainID takes ids that come back as they were: strings and integers.
-func plainID(id jsontext.Value) bool {
-	if id.Kind() == '"' {
-		return true
-	}
-	_, err := strconv.ParseInt(string(id), 10, 64)
-	return err == nil
+// plainID takes strings and numbers, which are given back as they came.
+func plainID(id jsontext.Value) bool { return id.Kind() == '"' || id.Kind() == '0' }
+
+func holdsJSON(h http.Header) bool {
+	kind, _, err := mime.ParseMediaType(h.Get("Content-Type"))
+	return err == nil && kind == "application/json"
 }
 
 func acceptsJSON(r *http.Request) bool {

@@ -71,9 +71,6 @@ func (e *Endpoint) build(set *tool.Set) *mcp.Server {
 func (e *Endpoint) observe(set *tool.Set) mcp.Middleware {
 	return func(next mcp.MethodHandler) mcp.MethodHandler {
 		return func(ctx context.Context, method string, req mcp.Request) (mcp.Result, error) {
-			if !served(method) {
-				return nil, &jsonrpc.Error{Code: jsonrpc.CodeMethodNotFound, Message: "this server has tools only, it does not serve " + method}
-			}
 			v := visitFrom(ctx)
 			interceptor.Note(ctx, slog.String("mcp_method", method))
 			e.used(ctx, v, clientOf(req))
@@ -85,16 +82,6 @@ func (e *Endpoint) observe(set *tool.Set) mcp.Middleware {
 			return next(ctx, method, req)
 		}
 	}
-}
-
-// served says whether a method belongs to what the server declares. The SDK would answer for features that are not there as for empty ones.
-func served(method string) bool {
-	for _, feature := range []string{"prompts/", "resources/", "completion/", "logging/"} {
-		if strings.HasPrefix(method, feature) {
-			return false
-		}
-	}
-	return true
 }
 
 // clientOf is the client's own name and version, where the request tells it.
