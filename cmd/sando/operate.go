@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -90,6 +91,7 @@ func environmentCommand() *cobra.Command {
 
 func tokenCommand() *cobra.Command {
 	token := &cobra.Command{Use: "token", Short: "Make API tokens"}
+	services := []string{"auth", "proxy", "unified", "mcp"}
 	var w where
 	var spec auth.TokenSpec
 	var access []string
@@ -103,6 +105,14 @@ func tokenCommand() *cobra.Command {
 				if a != "read" && a != "write" {
 					return fmt.Errorf("%w: --access takes read and write, not %q", app.ErrUsage, a)
 				}
+			}
+			for _, name := range spec.Services {
+				if !slices.Contains(services, name) {
+					return fmt.Errorf("%w: --service takes %s, not %q", app.ErrUsage, strings.Join(services, ", "), name)
+				}
+			}
+			if expiresIn < 0 || expiresIn == 0 && c.Flags().Changed("expires-in") {
+				return fmt.Errorf("%w: --expires-in must be longer than nothing; leave it out for a token that does not expire", app.ErrUsage)
 			}
 			spec.Read, spec.Write = slices.Contains(access, "read"), slices.Contains(access, "write")
 			if expiresIn > 0 {
@@ -125,7 +135,7 @@ func tokenCommand() *cobra.Command {
 	create.Flags().StringSliceVar(&spec.Accounts, "account", nil, "narrow it to these accounts")
 	create.Flags().StringSliceVar(&spec.Services, "service", nil, "narrow it to these services: auth, proxy, unified, mcp")
 	create.Flags().StringSliceVar(&access, "access", []string{"read", "write"}, "what it may do")
-	create.Flags().DurationVar(&expiresIn, "expires-in", 0, "how long it works; 0 is for ever")
+	create.Flags().DurationVar(&expiresIn, "expires-in", 0, "how long it works; for ever when left out")
 	token.AddCommand(create)
 	return token
 }

@@ -44,7 +44,7 @@ func Reference(cfg any, prefix string, source ...string) ([]Setting, error) {
 	for _, l := range leaves {
 		comment := comments[l.owner]
 		if comment == "" {
-			return nil, fmt.Errorf("config: %s has no comment in the source of %s", l.flag(), l.owner)
+			return nil, fmt.Errorf("config: %s has no comment in the source of %s", l.key(), l.owner)
 		}
 		settings = append(settings, l.setting(prefix, comment))
 	}
@@ -52,7 +52,7 @@ func Reference(cfg any, prefix string, source ...string) ([]Setting, error) {
 }
 
 func (l leaf) setting(prefix, comment string) Setting {
-	s := Setting{Key: l.flag(), Comment: comment}
+	s := Setting{Key: l.key(), Comment: comment}
 	switch {
 	case l.secret():
 		s.Flag, s.Env = "--"+l.flag()+"-file", prefix+l.env()+"_FILE"

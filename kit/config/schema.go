@@ -17,8 +17,11 @@ type leaf struct {
 	owner string // package.Type.Field, where its comment is
 }
 
+// key is the name in the file: auth.public_url.
+func (l leaf) key() string { return strings.Join(l.path, ".") }
+
 // flag is the name on the command line: auth.public-url.
-func (l leaf) flag() string { return strings.ReplaceAll(strings.Join(l.path, "."), "_", "-") }
+func (l leaf) flag() string { return strings.ReplaceAll(l.key(), "_", "-") }
 
 // env is the name in the environment, without the prefix: AUTH_LISTEN.
 func (l leaf) env() string {
