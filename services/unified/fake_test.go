@@ -14,6 +14,8 @@ import (
 
 	"github.com/sando-dev/sando/access"
 	authv1 "github.com/sando-dev/sando/gen/sando/auth/v1"
+	internalauthv1 "github.com/sando-dev/sando/gen/sando/internalauth/v1"
+	"github.com/sando-dev/sando/gen/sando/internalauth/v1/internalauthv1connect"
 	proxyv1 "github.com/sando-dev/sando/gen/sando/proxy/v1"
 	"github.com/sando-dev/sando/gen/sando/proxy/v1/proxyv1connect"
 	rpcv1 "github.com/sando-dev/sando/gen/sando/rpc/v1"
@@ -138,6 +140,20 @@ func (f *fakeProxy) Update(ctx context.Context, req *proxyv1.UpdateRequest) (*pr
 	return &proxyv1.UpdateResponse{Result: raw(f.singles[req.Resource+"/"+req.Id])}, nil
 }
 
+// fakeAuth knows accounts, each by the bearers that reach it.
+type fakeAuth struct {
+	internalauthv1connect.UnimplementedAccountServiceHandler
+	accounts map[string][]string
+}
+
+func (f fakeAuth) GetAccount(ctx context.Context, req *internalauthv1.GetAccountRequest) (*internalauthv1.GetAccountResponse, error) {
+	info, _ := connect.CallInfoForServerContext(ctx)
+	if !slices.Contains(f.accounts[req.IntegratedAccountId], info.RequestHeader().Get("Authorization")) {
+		return nil, table().Connect(rpcerr.New(access.CodeAccountNotFound, ""), "req-1")
+	}
+	return &internalauthv1.GetAccountResponse{Account: &authv1.IntegratedAccount{Id: req.IntegratedAccountId}}, nil
+}
+
 func table() *rpcerr.Table {
 	t, err := access.ErrorTable()
 	if err != nil {
@@ -183,6 +199,9 @@ func newStand(t testing.TB, proxy *fakeProxy) *stand {
 	t.Helper()
 	behind := connect.NewServer()
 	proxyv1connect.RegisterProxyServiceHandler(behind, proxy)
+	reachable := []string{"Bearer signed-api", "Bearer signed-read", "Bearer signed-acct"}
+	auth := connect.NewServer()
+	internalauthv1connect.RegisterAccountServiceHandler(auth, fakeAuth{accounts: map[string][]string{account: reachable, "acct-9": reachable[:2]}})
 	outgoing, err := access.Outgoing(telemetry.Off())
 	if err != nil {
 		t.Fatal(err)
@@ -194,6 +213,7 @@ func newStand(t testing.TB, proxy *fakeProxy) *stand {
 	log := kittest.Logger(t)
 	s, err := unified.New(t.Context(), cfg, unified.Deps{
 		Log: log.Logger, Telemetry: telemetry.Off(),
+		Auth:     connect.NewClient(connectinprocess.New(auth), outgoing...),
 		Proxy:    connect.NewClient(connectinprocess.New(behind), outgoing...),
 		Recorder: recorder,
 		Authenticator: callers{

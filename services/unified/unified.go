@@ -45,7 +45,7 @@ type Deps struct {
 	Catalog *catalog.Catalog
 	// Auth is auth's internal mount, Proxy the proxy's public services.
 	Auth, Proxy *connect.Client
-	// Authenticator and Recorder replace auth in tests; nil asks Auth.
+	// Authenticator and Recorder replace these parts of auth in tests; nil asks Auth.
 	Authenticator access.Authenticator
 	Recorder      rpc.Recorder
 	// Now is the clock; nil is time.Now.
@@ -121,8 +121,8 @@ func (s *Service) build(ctx context.Context, d Deps, ring *sealed.Ring) error {
 	s.errors = errs
 	s.lane = &rest.Lane{Lists: rpc.Lists(), Server: s.public, Streams: gateway.NewStreams(errs, chain), Engine: e, JSON: access.JSON()}
 	rpc.Register(s.public, e, rpc.Mapping{
-		Mappings: s.mappings, Engine: e, Store: s.store, Pages: rpc.Pages{Ring: ring}, JSON: access.JSON(), Now: d.Now,
-		Audit: rpc.Audit{Recorder: d.Recorder, Errors: errs, Now: d.Now},
+		Mappings: s.mappings, Engine: e, Accounts: rpc.NewAccounts(d.Auth, errs), Store: s.store, Pages: rpc.Pages{Ring: ring},
+		JSON: access.JSON(), Now: d.Now, Audit: rpc.Audit{Recorder: d.Recorder, Errors: errs, Now: d.Now},
 	})
 	return access.RequireRules(s.public.Specs(), rpc.Rules())
 }

@@ -30,6 +30,7 @@ const HeaderAgent = "Sando-Agent"
 type Mapping struct {
 	Mappings *layer.Mappings
 	Engine   *engine.Engine
+	Accounts Accounts
 	Store    store.Store
 	Pages    Pages
 	Audit    Audit
@@ -44,7 +45,7 @@ type place struct {
 	caller               *access.Caller
 }
 
-// at finds the place of a call and makes sure that the caller reaches the account and that there is such a resource.
+// at finds the place of a call and makes sure that there is such a resource and that the caller reaches the account.
 func (s Mapping) at(ctx context.Context, model, name, account string) (place, error) {
 	p := place{name: resource.Name{Model: model, Resource: name}, account: account}
 	var ok bool
@@ -55,8 +56,13 @@ func (s Mapping) at(ctx context.Context, model, name, account string) (place, er
 	if account != "" && !p.caller.Grant.MayAccount(account) {
 		return p, rpcerr.New(access.CodeAccountNotFound, "")
 	}
-	_, err := s.Mappings.Base(p.name)
-	return p, err
+	if _, err := s.Mappings.Base(p.name); err != nil {
+		return p, err
+	}
+	if account == "" {
+		return p, nil
+	}
+	return p, s.Accounts.require(ctx, account)
 }
 
 // change finds the place of a call that changes a layer.
