@@ -471,7 +471,8 @@ type CreateIntegratedAccountRequest struct {
 	Integration *string `protobuf:"bytes,2,opt,name=integration,proto3,oneof" json:"integration,omitempty"`
 	// How it authenticates; default the integration's first.
 	AuthenticationMethod *string `protobuf:"bytes,3,opt,name=authentication_method,json=authenticationMethod,proto3,oneof" json:"authentication_method,omitempty"`
-	// Credential fields (e.g. `api_key`) and any open values of the vendor's, one JSON object.
+	// Credential fields (e.g. `api_key`) and any open values of the vendor's, one JSON object. Open values are stored in clear and shown to who may
+	// read the account, so their names may neither hold `secret`, `token`, `password` or `key` nor be a few letters off a secret field.
 	Context       *v1.RawJson `protobuf:"bytes,4,opt,name=context,proto3" json:"context,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -34,7 +34,7 @@ type CreateLinkTokenRequest struct {
 	IntegratedAccountId *string `protobuf:"bytes,2,opt,name=integrated_account_id,json=integratedAccountId,proto3,oneof" json:"integrated_account_id,omitempty"`
 	// Integration; default `torii`.
 	Integration *string `protobuf:"bytes,3,opt,name=integration,proto3,oneof" json:"integration,omitempty"`
-	// Open values of the vendor's, kept in the account's context, one JSON object.
+	// Open values of the vendor's, kept in the account's context, one JSON object; names that look like a credential's are refused.
 	Context *v1.RawJson `protobuf:"bytes,4,opt,name=context,proto3,oneof" json:"context,omitempty"`
 	// Scopes to ask for, OAuth kinds only.
 	Scopes []string `protobuf:"bytes,5,rep,name=scopes,proto3" json:"scopes,omitempty"`

@@ -66,16 +66,8 @@ func split(m *catalogv1.AuthenticationMethod, context []byte) (values map[string
 			delete(open, f.GetName())
 		}
 	}
-	// What is not asked for is kept as an open value, and these must never be.
-	for _, name := range []string{"access_token", "refresh_token", "client_secret", "password"} {
-		if _, ok := open[name]; ok {
-			bad = append(bad, rpcerr.Violation{Field: "context." + name, Description: "is not a field of this credential"})
-		}
-	}
-	if len(bad) > 0 {
-		e := rpcerr.Newf(rpcerr.ValidationFailed, "%s %s", bad[0].Field, bad[0].Description)
-		e.Violations = bad
-		return nil, nil, e
+	if err := refuse(append(bad, checkNames(open, m.GetFields())...)); err != nil {
+		return nil, nil, err
 	}
 	return values, open, nil
 }
@@ -159,6 +151,9 @@ func (s *Service) replaceOpen(a store.Account, context []byte) (json.RawMessage,
 				WithFix("Use PATCH /integrated-account/{id}/credentials.")
 		}
 	}
+	if err := refuse(checkNames(open, m.GetFields())); err != nil {
+		return nil, err
+	}
 	return encodeOpen(open)
 }
 
@@ -193,12 +188,14 @@ func (s *Service) CheckOpen(integration string, context []byte) error {
 	if err != nil {
 		return err
 	}
+	var fields []*catalogv1.CredentialField
 	for _, m := range in.GetAuthenticationMethods() {
-		for _, f := range m.GetFields() {
-			if _, ok := open[f.GetName()]; ok {
-				return invalid("context."+f.GetName(), "is part of the credential, which the customer types on the page")
-			}
+		fields = append(fields, m.GetFields()...)
+	}
+	for _, f := range fields {
+		if _, ok := open[f.GetName()]; ok {
+			return invalid("context."+f.GetName(), "is part of the credential, which the customer types on the page")
 		}
 	}
-	return nil
+	return refuse(checkNames(open, fields))
 }

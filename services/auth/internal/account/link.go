@@ -183,22 +183,13 @@ func (s *Service) mergeOpen(a store.Account, m *catalogv1.AuthenticationMethod, 
 	}
 	if !r.Open {
 		for name := range open {
-			if !isField(m, name) {
+			if !isField(m.GetFields(), name) {
 				return nil, invalid("context."+name, "is not a field of this credential")
 			}
 		}
 	}
 	maps.Copy(before, open)
 	return encodeOpen(before)
-}
-
-func isField(m *catalogv1.AuthenticationMethod, name string) bool {
-	for _, f := range m.GetFields() {
-		if f.GetName() == name {
-			return true
-		}
-	}
-	return false
 }
 
 func sameOrganization(a store.Account, found *internalproxyv1.ProbeCredentialResponse) error {
