@@ -31,6 +31,7 @@ const (
 // A copier is one copy under way.
 type copier struct {
 	machine machine
+	shape   shape // stays: one answer resembles the next
 	plan    *Plan
 	window  Window
 	dst     io.Writer
@@ -57,7 +58,7 @@ var copiers = sync.Pool{New: func() any { return new(copier) }} //nolint:gocheck
 
 func borrow(p *Plan, dst io.Writer, w Window) *copier {
 	c, _ := copiers.Get().(*copier)
-	c.machine = machine{}
+	c.machine = machine{shape: &c.shape}
 	c.plan, c.window, c.dst = p, w, dst
 	c.page = Page{Total: -1, Found: w.After == ""}
 	c.role, c.seen, c.parts, c.level = ignored, 0, 0, 0

@@ -15,6 +15,7 @@ func FuzzCopy(f *testing.F) {
 		`{"users":[{"id":1},{"id":2}],"nextCursor":"a","total":2}`,
 		`{"users":[1,-0.5e+7,true,null,"\ud83d\ude00"],"x":{"users":[]}}`,
 		`{"users":null,"users":[]}`, `[]`, `{"a":[{"b":[[]]}]`, `{"users":[01]}`, `{"users":["\x"]}`, `{"nextCursor":1}`,
+		`{"users":[{"id":12345678,"a":"","role":true,"b":[],"name":"a name of more than sixteen bytes"},{"id":1,"role":null,"c":{"id":-1},"name":"x\\"}],"total":1}`,
 	} {
 		f.Add([]byte(body), uint8(3))
 	}

@@ -51,6 +51,7 @@ type machine struct {
 	level   int    // containers around the last event
 	fault   string // why the input is no JSON
 	objects [maxDepth / 64]uint64
+	shape   *shape // of the objects that nobody watches
 }
 
 // scan reads b from i on and returns where it stopped, and why. After a fault
@@ -174,9 +175,14 @@ func (m *machine) value(b []byte, i int) (int, event) {
 // member reads on where a member of an object begins.
 func (m *machine) member(b []byte, i int) (int, event) {
 	switch c := b[i]; {
-	case c == '"' && m.depth > m.watch:
-		return m.members(b, i), used
 	case c == '"':
+		if m.depth > m.watch {
+			if at := m.members(b, i); at > i {
+				return at, used
+			}
+			m.state, m.name = inString, true
+			return i + 1, used
+		}
 		m.state, m.name, m.level = inString, true, m.depth
 		return i + 1, nameStart
 	case c == '}' && m.state == wantName1:

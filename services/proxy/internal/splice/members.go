@@ -8,7 +8,7 @@ import (
 // Members lists the top-level names of a JSON object, and refuses anything
 // else: what is sent on must be what it claims to be.
 func Members(body []byte) ([]string, error) {
-	m := machine{watch: 1}
+	m := machine{watch: 1, shape: new(shape)}
 	var names []string
 	for i, from := 0, 0; ; {
 		var ev event
@@ -32,7 +32,7 @@ func Members(body []byte) ([]string, error) {
 
 // Valid says whether a body is one JSON value.
 func Valid(body []byte) bool {
-	m := machine{watch: -1}
+	m := machine{watch: -1, shape: new(shape)}
 	_, _ = m.scan(body, 0)
 	return m.fault == "" && m.finish()
 }
