@@ -127,8 +127,10 @@ func statement(op writes.Op) (text string, args []any) {
 	case writes.Insert:
 		return `INSERT INTO proxy.writes (id, environment, account, operation, body_digest, owner, state, answer, created_ms, changed_ms)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (id) DO NOTHING`,
-			[]any{r.ID[:], r.Environment, r.Account, r.Operation, r.BodyDigest[:], r.Owner, string(r.State), r.Answer,
-				r.Created.UnixMilli(), r.Changed.UnixMilli()}
+			[]any{
+				r.ID[:], r.Environment, r.Account, r.Operation, r.BodyDigest[:], r.Owner, string(r.State), r.Answer,
+				r.Created.UnixMilli(), r.Changed.UnixMilli(),
+			}
 	case writes.Delete:
 		return `DELETE FROM proxy.writes WHERE id = $1 AND owner = $2 AND state = ANY ($3)`, []any{r.ID[:], op.Owner, from}
 	default:

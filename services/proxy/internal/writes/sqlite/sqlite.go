@@ -148,8 +148,10 @@ func statement(op writes.Op) (text string, args []any) {
 	if op.Verb == writes.Insert {
 		return `INSERT INTO writes (id, environment, account, operation, body_digest, owner, state, answer, created_ms, changed_ms)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
-			[]any{r.ID[:], r.Environment, r.Account, r.Operation, r.BodyDigest[:], r.Owner, string(r.State), r.Answer,
-				r.Created.UnixMilli(), r.Changed.UnixMilli()}
+			[]any{
+				r.ID[:], r.Environment, r.Account, r.Operation, r.BodyDigest[:], r.Owner, string(r.State), r.Answer,
+				r.Created.UnixMilli(), r.Changed.UnixMilli(),
+			}
 	}
 	from := [2]string{} // a state that is not given matches none
 	for i, state := range op.From {
