@@ -342,7 +342,10 @@ func TestRefreshRefuses(t *testing.T) {
 	w := p.start(newConfig(t))
 	w.provider.set(func(stub *provider) { stub.check = nil })
 	id := w.link(w.token, "t", goodKey)
-	w.call(w.token, "POST", "/integrated-account/refresh-credentials", `{"id":"`+id+`"}`).want(400, "VALIDATION_FAILED")
+	refused := w.call(w.token, "POST", "/integrated-account/refresh-credentials", `{"id":"`+id+`"}`).want(400, "VALIDATION_FAILED")
+	if !strings.Contains(refused.raw, "not refreshed: api_key has no OAuth") {
+		t.Errorf("it does not say why: %s", refused.raw)
+	}
 	w.call(w.token, "POST", "/integrated-account/refresh-credentials", `{"id":"unknown"}`).want(404, "ACCOUNT_NOT_FOUND")
 	w.call(w.token, "POST", "/integrated-account",
 		`{"tenant_id":"t","integration":"acme","authentication_method":"oauth2_authorization_code","context":{}}`).want(400, "CREDENTIAL_REJECTED")

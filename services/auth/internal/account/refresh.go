@@ -73,7 +73,8 @@ func (s *Service) refreshable(a store.Account) (*catalogv1.AuthenticationMethod,
 		return nil, err
 	}
 	if m.GetOauth2() == nil {
-		return nil, invalid("id", "is an account whose credential is not renewed: it has no OAuth")
+		return nil, invalid("id", "names an account whose credential is not refreshed: "+m.GetName()+" has no OAuth").
+			WithFix("Try it with POST /integrated-account/{id}/validate, or replace it with PATCH /integrated-account/{id}/credentials.")
 	}
 	return m, nil
 }
