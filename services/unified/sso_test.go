@@ -31,6 +31,8 @@ func applications() *fakeProxy {
 				`{"idUser":11,"email":"a@x","status":"active","appName":"Slack"}`,
 				`{"idUser":12,"email":"b@x","status":"deleted","appName":"Slack"}`,
 				`{"idUser":13,"email":"c@x","status":"active","appName":"Slack","isUserRemovedFromApp":true}`,
+				`{"idUser":14,"email":"d@x","status":"managed","appName":"Slack","isUserRemovedFromApp":false}`,
+				`{"idUser":15,"email":"e@x","status":"active","appName":"Slack","isUserRemovedFromApp":false}`,
 			},
 			"roles": {
 				`{"id":3,"name":"Read Only","usersCount":9}`, `{"id":1,"name":"Admin","usersCount":4}`, `{"id":2,"name":"IT Admin","usersCount":4}`,
@@ -104,11 +106,11 @@ func TestAppGetAndUpdate(t *testing.T) {
 func TestAppUsers(t *testing.T) {
 	s := newStand(t, applications())
 	users := ssov1connect.NewAppUserServiceClient(s.client)
-	list, err := users.ListAppUsers(as(t, "api"), &ssov1.ListAppUsersRequest{IntegratedAccountId: proto.String(account), AppId: "5", IsActive: proto.Bool(false)})
+	list, err := users.ListAppUsers(as(t, "api"), &ssov1.ListAppUsersRequest{IntegratedAccountId: proto.String(account), AppId: "5"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(list.Result) != 2 || list.Result[0].Id != "12" || list.Result[0].Apps[0].GetId() != "5" || list.Result[0].Apps[0].GetName() != "Slack" {
+	if len(list.Result) != 5 || list.Result[0].Id != "11" || list.Result[0].Apps[0].GetId() != "5" || list.Result[0].Apps[0].GetName() != "Slack" {
 		t.Errorf("%v", list)
 	}
 	one, err := users.GetAppUser(as(t, "api"), &ssov1.GetAppUserRequest{IntegratedAccountId: proto.String(account), Id: "13", AppId: "5"})
@@ -121,6 +123,32 @@ func TestAppUsers(t *testing.T) {
 	}
 	if _, err = users.ListAppUsers(as(t, "api"), &ssov1.ListAppUsersRequest{IntegratedAccountId: proto.String(account)}); code(err) != rpcerr.ValidationFailed {
 		t.Errorf("without app_id: %v", err)
+	}
+}
+
+// A user is active as Torii's activeUsersCount counts: neither deleted nor managed, and not marked as removed.
+func TestActiveAppUsers(t *testing.T) {
+	s := newStand(t, applications())
+	users := ssov1connect.NewAppUserServiceClient(s.client)
+	for active, want := range map[bool]string{true: "11 active, 15 active", false: "12 deleted, 13 active, 14 managed"} {
+		list, err := users.ListAppUsers(as(t, "api"), &ssov1.ListAppUsersRequest{IntegratedAccountId: proto.String(account), AppId: "5", IsActive: &active})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, u := range list.Result {
+			got = append(got, u.Id+" "+u.GetStatus())
+			if u.GetIsActive() != active {
+				t.Errorf("is_active=%t let %v through", active, u)
+			}
+		}
+		if strings.Join(got, ", ") != want {
+			t.Errorf("is_active=%t: %q, want %s", active, got, want)
+		}
+		// Torii may leave the others out only where all that is wanted has one status.
+		if narrowed := strings.Contains(s.proxy.taken()[0], "status=active"); narrowed != active {
+			t.Errorf("is_active=%t: narrowed: %t", active, narrowed)
+		}
 	}
 }
 
