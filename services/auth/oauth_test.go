@@ -195,6 +195,12 @@ func (w *world) consentTo(p *idp, b *browser) shown {
 // consentBy follows a link to the provider and back.
 func (w *world) consentBy(p *idp, b *browser, path string) shown {
 	w.t.Helper()
+	return b.do("GET", w.agree(p, b, path), nil)
+}
+
+// agree follows a link to the provider, agrees there, and returns where the provider sends the customer.
+func (w *world) agree(p *idp, b *browser, path string) string {
+	w.t.Helper()
 	form := b.open(path)
 	page := b.do("GET", form, nil)
 	page.says("Continue to Acme Directory")
@@ -215,7 +221,7 @@ func (w *world) consentBy(p *idp, b *browser, path string) shown {
 	if !ok {
 		w.t.Fatalf("the provider answered %d %s", res.StatusCode, res.Header.Get("Location"))
 	}
-	return b.do("GET", back, nil)
+	return back
 }
 
 func TestAuthorizationCode(t *testing.T) {
@@ -243,10 +249,18 @@ func TestAuthorizationCode(t *testing.T) {
 	}
 
 	// Reconnecting keeps the account and its method: no other is offered.
-	again := w.consentBy(p, b, w.linkPath(`{"integrated_account_id":"`+id+`"}`)).want(303, "")
+	callback := w.agree(p, b, w.linkPath(`{"integrated_account_id":"`+id+`"}`))
+	again := b.do("GET", callback, nil).want(303, "")
 	b.do("GET", again.location, nil).want(200, "success").says(`data-account="` + id + `"`)
 	if next := w.mustLease(id); next.GetVersion() != first.GetVersion()+4 {
 		t.Errorf("after reconnecting: version %d", next.GetVersion())
+	}
+	// Reloading the callback, or denying after the fact, lands on the same success.
+	denied := callback[:strings.Index(callback, "code=")] + "error=access_denied&" + callback[strings.Index(callback, "state="):]
+	for _, late := range []string{callback, denied} {
+		if landed := b.do("GET", late, nil).want(303, ""); landed.location != again.location {
+			t.Errorf("%s leads to %s, not %s", late, landed.location, again.location)
+		}
 	}
 
 	b.do("GET", "/connect/callback?state=forged&code=x", nil).want(404, "unknown")

@@ -152,6 +152,23 @@ func TestLinkPageStates(t *testing.T) {
 	b.do("GET", path, nil).want(410, "expired").says("Ask Acme for a new link")
 }
 
+// Once the account is linked, no address of the page says otherwise, neither soon nor late.
+func TestLinkedPageStaysLinked(t *testing.T) {
+	w := start(t)
+	b := w.browser()
+	path := w.linkPath(`{"tenant_id":"t1"}`)
+	form, other := b.open(path), b.open(path)
+	b.submit(form, goodKey).want(303, "")
+	pages := []string{form, form + "/closed", form + "?mode=popup", form + "/closed?mode=iframe", other, other + "/closed"}
+	for _, page := range pages {
+		b.do("GET", page, nil).want(200, "success").says("Torii is connected to Acme")
+	}
+	w.clock.advance(31 * time.Minute)
+	for _, page := range pages {
+		b.do("GET", page, nil).want(410, "used").says("An account was connected with this link")
+	}
+}
+
 func TestReconnectKeepsTheAccount(t *testing.T) {
 	w := start(t)
 	id := w.link(w.token, "t1", goodKey)

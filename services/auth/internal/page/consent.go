@@ -45,6 +45,10 @@ func (p *Page) callback(w http.ResponseWriter, r *http.Request) {
 	if query != "" {
 		r.URL.RawQuery = query[1:]
 	}
+	if session.Done() {
+		p.again(w, r, session)
+		return
+	}
 	if q.Get("code") == "" {
 		p.render(w, r, session, http.StatusOK, state{Name: "closed", ErrorType: "closed"})
 		return

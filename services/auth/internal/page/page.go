@@ -75,15 +75,23 @@ func (p *Page) begin(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, "/connect/s/"+handle+viewOf(r, session).query(), http.StatusSeeOther)
 }
 
-func (p *Page) show(w http.ResponseWriter, r *http.Request) {
+func (p *Page) show(w http.ResponseWriter, r *http.Request) { p.present(w, r, state{Name: "form"}) }
+
+func (p *Page) closed(w http.ResponseWriter, r *http.Request) {
+	p.present(w, r, state{Name: "closed", ErrorType: "closed"})
+}
+
+// present shows a state of a link that has not ended. One that has linked its account says so at every address: going back in the browser, to
+// the form or to the page of who cancelled, does not undo it.
+func (p *Page) present(w http.ResponseWriter, r *http.Request, s state) {
 	session, err := p.linking.Resume(r.Context(), r.PathValue("handle"))
 	switch {
 	case err != nil:
 		p.end(w, r, session, err)
 	case session.Done():
-		p.render(w, r, session, http.StatusOK, state{Name: "success", ErrorType: ""})
+		p.render(w, r, session, http.StatusOK, state{Name: "success"})
 	default:
-		p.render(w, r, session, http.StatusOK, state{Name: "form"})
+		p.render(w, r, session, http.StatusOK, s)
 	}
 }
 
@@ -135,15 +143,6 @@ func (p *Page) again(w http.ResponseWriter, r *http.Request, session linking.Ses
 		to = returnTo(session, "success")
 	}
 	http.Redirect(w, r, to, http.StatusSeeOther)
-}
-
-func (p *Page) closed(w http.ResponseWriter, r *http.Request) {
-	session, err := p.linking.Resume(r.Context(), r.PathValue("handle"))
-	if err != nil {
-		p.end(w, r, session, err)
-		return
-	}
-	p.render(w, r, session, http.StatusOK, state{Name: "closed", ErrorType: "closed"})
 }
 
 func (p *Page) asset(w http.ResponseWriter, r *http.Request) {

@@ -128,7 +128,7 @@ func (p *Page) end(w http.ResponseWriter, r *http.Request, session linking.Sessi
 	switch {
 	case errors.Is(cause, linking.ErrExpired):
 		p.render(w, r, session, http.StatusGone, state{Name: "expired", ErrorType: "link_expired"})
-	case errors.Is(cause, linking.ErrUsed):
+	case errors.Is(cause, linking.ErrUsed), errors.Is(cause, linking.ErrSession) && session.Done():
 		p.render(w, r, session, http.StatusGone, state{Name: "used", ErrorType: "link_used"})
 	case errors.Is(cause, linking.ErrSession):
 		p.render(w, r, session, http.StatusGone, state{Name: "session", ErrorType: "session_expired"})
