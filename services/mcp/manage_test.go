@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/sando-dev/sando/services/mcp/internal/mcptest"
 )
 
@@ -34,7 +36,10 @@ func TestConfigurations(t *testing.T) {
 		{"empty tags", `{"tags":[]}`, 0, "empty list"},
 		{"unknown method", `{"methods":["raed"]}`, 0, `did you mean \"read\"`},
 		{"unknown tag", `{"tags":["userz"]}`, 0, `did you mean \"users\"`},
-		{"unknown member", `{"method":["read"]}`, 0, "method"},
+		{"unknown member", `{"method":["read"]}`, 0, `config.method: is no member of a configuration; did you mean \"methods\"?`},
+		{"member of another case", `{"Methods":["read"]}`, 0, `did you mean \"methods\"?`},
+		{"unlike any member", `{"colour":"red"}`, 0, "it may have methods, tags"},
+		{"an array", `["read"]`, 0, "config: must not be an array"},
 		{"wrong type", `{"methods":"read"}`, 0, "config.methods"},
 		{"wrong exposure", `{"tool_exposure":"some"}`, 0, "config.tool_exposure"},
 		{"wrong style", `{"name_style":"tiny"}`, 0, "config.name_style"},
@@ -91,7 +96,7 @@ func TestServersAreManaged(t *testing.T) {
 		}},
 		{"PATCH", at, `{"config":{"methods":[]}}`, 400, nil},
 		{"PATCH", at, `{"config":{"methods":null}}`, 200, func(m map[string]any) bool {
-			return len(m["config"].(map[string]any)["methods"].([]any)) == 0
+			return m["config"].(map[string]any)["methods"] == nil
 		}},
 		{"PATCH", at, `{"token":"x"}`, 400, nil},
 		{"PATCH", at, `[]`, 400, nil},
@@ -104,6 +109,55 @@ func TestServersAreManaged(t *testing.T) {
 		status, got := s.Do(t, step.method, step.path, step.body)
 		if status != step.status || step.check != nil && !step.check(got) {
 			t.Errorf("%s %s %s: %d %s", step.method, step.path, step.body, status, mustJSON(t, got))
+		}
+	}
+}
+
+// What was read can be written back: nothing changes by it, not even the time of the last change.
+func TestServersAreWrittenBackAsRead(t *testing.T) {
+	s := mcptest.Start(t)
+	ends := time.Now().Add(time.Hour).UTC().Format(time.RFC3339)
+	for _, config := range []string{
+		`{}`, `{"methods":["read"]}`, `{"tags":["users"],"tool_exposure":"discovery"}`,
+		`{"confirm_destructive":true,"max_result_bytes":5000,"methods":["write"],"name_style":"short","require_api_token_auth":false}`,
+	} {
+		for _, expiry := range []string{"null", `"` + ends + `"`} {
+			status, made := s.Do(t, "POST", serversPath, `{"config":`+config+`,"expires_at":`+expiry+`}`)
+			if status != 200 || mustJSON(t, made["config"]) != config {
+				t.Fatalf("%s: %d %s", config, status, mustJSON(t, made))
+			}
+			at := serversPath + "/" + made["id"].(string)
+			_, read := s.Do(t, "GET", at, "")
+			status, written := s.Do(t, "PATCH", at, mustJSON(t, read))
+			_, after := s.Do(t, "GET", at, "")
+			if diff := cmp.Diff([]any{read, read}, []any{written, after}); status != 200 || diff != "" {
+				t.Errorf("%s: %d %s", config, status, diff)
+			}
+		}
+	}
+}
+
+// What cannot be changed is named, and so is what was most likely meant.
+func TestRefusedChanges(t *testing.T) {
+	s := mcptest.Start(t)
+	at := serversPath + "/" + s.Create(t, "").ID
+	for body, says := range map[string]string{
+		`{"id":"other"}`:                    "id: cannot be changed",
+		`{"integrated_account_id":"other"}`: "integrated_account_id: cannot be changed",
+		`{"token":"x"}`:                     "token: cannot be changed",
+		`{"nmae":"x"}`:                      `nmae: is no member of an MCP server; did you mean "name"?`,
+		`{"expire_at":null}`:                `did you mean "expires_at"?`,
+		`{"colour":"red"}`:                  "colour: is no member of an MCP server; name, config and expires_at can be changed",
+		`{"config":{"name_stile":"full"}}`:  `config.name_stile: is no member of a configuration; did you mean "name_style"?`,
+		`{"config":"read"}`:                 "config: must be an object or null",
+		`{"config":{"methods":[5]}}`:        "config.methods.0: must not be a number",
+		`{"expires_at":5}`:                  "expires_at: must be a time",
+		`null`:                              "one JSON object",
+	} {
+		status, got := s.Do(t, "PATCH", at, body)
+		message, _ := got["message"].(string)
+		if status != 400 || !strings.Contains(message, says) || strings.Contains(message, "json:") {
+			t.Errorf("%s: %d %s", body, status, mustJSON(t, got))
 		}
 	}
 }

@@ -25,7 +25,8 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// McpServerConfig selects tools and says how they behave. In a request, an absent member takes its default and an empty list is refused.
+// McpServerConfig selects tools and says how they behave. It is the shape of every `config`, which travels as JSON because absent and empty lists
+// differ: an absent member takes its default, and an empty list is refused. An answer has the members that were given.
 type McpServerConfig struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// `read`, `write`, `custom`, or exact tool or method names; absent selects all kinds.
@@ -134,8 +135,8 @@ type McpServer struct {
 	IntegratedAccountId string `protobuf:"bytes,2,opt,name=integrated_account_id,json=integratedAccountId,proto3" json:"integrated_account_id,omitempty"`
 	// Name for people.
 	Name string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
-	// Configuration.
-	Config *McpServerConfig `protobuf:"bytes,4,opt,name=config,proto3" json:"config,omitempty"`
+	// McpServerConfig as JSON, with the members that were given: it can be sent back as it is.
+	Config *v1.RawJson `protobuf:"bytes,4,opt,name=config,proto3" json:"config,omitempty"`
 	// When it stops working.
 	ExpiresAt *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=expires_at,json=expiresAt,proto3,oneof" json:"expires_at,omitempty"`
 	// When it was last used.
@@ -205,7 +206,7 @@ func (x *McpServer) GetName() string {
 	return ""
 }
 
-func (x *McpServer) GetConfig() *McpServerConfig {
+func (x *McpServer) GetConfig() *v1.RawJson {
 	if x != nil {
 		return x.Config
 	}
@@ -1189,12 +1190,12 @@ const file_sando_mcp_v1_mcp_server_proto_rawDesc = "" +
 	"\n" +
 	"name_style\x18\x05 \x01(\tR\tnameStyle\x12/\n" +
 	"\x13confirm_destructive\x18\x06 \x01(\bR\x12confirmDestructive\x12(\n" +
-	"\x10max_result_bytes\x18\a \x01(\x05R\x0emaxResultBytes\"\xad\x04\n" +
+	"\x10max_result_bytes\x18\a \x01(\x05R\x0emaxResultBytes\"\xa5\x04\n" +
 	"\tMcpServer\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x122\n" +
 	"\x15integrated_account_id\x18\x02 \x01(\tR\x13integratedAccountId\x12\x12\n" +
-	"\x04name\x18\x03 \x01(\tR\x04name\x125\n" +
-	"\x06config\x18\x04 \x01(\v2\x1d.sando.mcp.v1.McpServerConfigR\x06config\x12>\n" +
+	"\x04name\x18\x03 \x01(\tR\x04name\x12-\n" +
+	"\x06config\x18\x04 \x01(\v2\x15.sando.rpc.v1.RawJsonR\x06config\x12>\n" +
 	"\n" +
 	"expires_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampH\x00R\texpiresAt\x88\x01\x01\x12A\n" +
 	"\flast_used_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampH\x01R\n" +
@@ -1331,26 +1332,26 @@ var file_sando_mcp_v1_mcp_server_proto_goTypes = []any{
 	(*Tool)(nil),                    // 14: sando.mcp.v1.Tool
 	(*ListToolsRequest)(nil),        // 15: sando.mcp.v1.ListToolsRequest
 	(*ListToolsResponse)(nil),       // 16: sando.mcp.v1.ListToolsResponse
-	(*timestamppb.Timestamp)(nil),   // 17: google.protobuf.Timestamp
-	(*v1.RawJson)(nil),              // 18: sando.rpc.v1.RawJson
+	(*v1.RawJson)(nil),              // 17: sando.rpc.v1.RawJson
+	(*timestamppb.Timestamp)(nil),   // 18: google.protobuf.Timestamp
 }
 var file_sando_mcp_v1_mcp_server_proto_depIdxs = []int32{
-	0,  // 0: sando.mcp.v1.McpServer.config:type_name -> sando.mcp.v1.McpServerConfig
-	17, // 1: sando.mcp.v1.McpServer.expires_at:type_name -> google.protobuf.Timestamp
-	17, // 2: sando.mcp.v1.McpServer.last_used_at:type_name -> google.protobuf.Timestamp
-	17, // 3: sando.mcp.v1.McpServer.created_at:type_name -> google.protobuf.Timestamp
-	17, // 4: sando.mcp.v1.McpServer.updated_at:type_name -> google.protobuf.Timestamp
+	17, // 0: sando.mcp.v1.McpServer.config:type_name -> sando.rpc.v1.RawJson
+	18, // 1: sando.mcp.v1.McpServer.expires_at:type_name -> google.protobuf.Timestamp
+	18, // 2: sando.mcp.v1.McpServer.last_used_at:type_name -> google.protobuf.Timestamp
+	18, // 3: sando.mcp.v1.McpServer.created_at:type_name -> google.protobuf.Timestamp
+	18, // 4: sando.mcp.v1.McpServer.updated_at:type_name -> google.protobuf.Timestamp
 	1,  // 5: sando.mcp.v1.ListMcpServersResponse.result:type_name -> sando.mcp.v1.McpServer
-	18, // 6: sando.mcp.v1.CreateMcpServerRequest.config:type_name -> sando.rpc.v1.RawJson
-	17, // 7: sando.mcp.v1.CreateMcpServerRequest.expires_at:type_name -> google.protobuf.Timestamp
+	17, // 6: sando.mcp.v1.CreateMcpServerRequest.config:type_name -> sando.rpc.v1.RawJson
+	18, // 7: sando.mcp.v1.CreateMcpServerRequest.expires_at:type_name -> google.protobuf.Timestamp
 	1,  // 8: sando.mcp.v1.CreateMcpServerResponse.mcp_server:type_name -> sando.mcp.v1.McpServer
 	1,  // 9: sando.mcp.v1.GetMcpServerResponse.mcp_server:type_name -> sando.mcp.v1.McpServer
-	18, // 10: sando.mcp.v1.UpdateMcpServerRequest.change:type_name -> sando.rpc.v1.RawJson
+	17, // 10: sando.mcp.v1.UpdateMcpServerRequest.change:type_name -> sando.rpc.v1.RawJson
 	1,  // 11: sando.mcp.v1.UpdateMcpServerResponse.mcp_server:type_name -> sando.mcp.v1.McpServer
 	1,  // 12: sando.mcp.v1.RotateMcpServerResponse.mcp_server:type_name -> sando.mcp.v1.McpServer
-	18, // 13: sando.mcp.v1.Tool.input_schema:type_name -> sando.rpc.v1.RawJson
-	18, // 14: sando.mcp.v1.Tool.output_schema:type_name -> sando.rpc.v1.RawJson
-	18, // 15: sando.mcp.v1.Tool.annotations:type_name -> sando.rpc.v1.RawJson
+	17, // 13: sando.mcp.v1.Tool.input_schema:type_name -> sando.rpc.v1.RawJson
+	17, // 14: sando.mcp.v1.Tool.output_schema:type_name -> sando.rpc.v1.RawJson
+	17, // 15: sando.mcp.v1.Tool.annotations:type_name -> sando.rpc.v1.RawJson
 	14, // 16: sando.mcp.v1.ListToolsResponse.result:type_name -> sando.mcp.v1.Tool
 	2,  // 17: sando.mcp.v1.McpServerService.ListMcpServers:input_type -> sando.mcp.v1.ListMcpServersRequest
 	4,  // 18: sando.mcp.v1.McpServerService.CreateMcpServer:input_type -> sando.mcp.v1.CreateMcpServerRequest

@@ -4,12 +4,15 @@ package scope
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/sando-dev/sando/access"
-	mcpv1 "github.com/sando-dev/sando/gen/sando/mcp/v1"
+	"github.com/sando-dev/sando/kit/nearest"
 	"github.com/sando-dev/sando/kit/rpcerr"
 	"github.com/sando-dev/sando/services/mcp/internal/tool"
 )
@@ -48,13 +51,8 @@ func Parse(raw []byte) (Config, error) {
 	if len(bytes.TrimSpace(raw)) == 0 {
 		return c, nil
 	}
-	dec := json.NewDecoder(bytes.NewReader(raw))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&c); err != nil {
+	if err := json.Unmarshal(raw, &c, json.RejectUnknownMembers(true)); err != nil {
 		return c, invalid(violationOf(err))
-	}
-	if dec.More() {
-		return c, invalid(rpcerr.Violation{Field: "config", Description: "is more than one JSON value"})
 	}
 	if faults := c.faults(); len(faults) > 0 {
 		return c, invalid(faults...)
@@ -113,32 +111,16 @@ func (c Config) ResultBytes() int {
 	return c.MaxResultBytes
 }
 
-// JSON is the configuration as it is stored: what was absent stays absent.
-func (c Config) JSON() []byte {
-	// Strings, numbers and booleans always encode.
-	b, _ := json.Marshal(c)
-	return b
-}
-
-// Proto is the configuration as it is shown, defaults filled in.
-func (c Config) Proto() *mcpv1.McpServerConfig {
-	return &mcpv1.McpServerConfig{
-		Methods:             c.Methods,
-		Tags:                c.Tags,
-		ToolExposure:        string(c.Exposure()),
-		RequireApiTokenAuth: c.RequireAPITokenAuth,
-		NameStyle:           string(c.Style()),
-		ConfirmDestructive:  c.ConfirmDestructive,
-		MaxResultBytes:      int32(c.ResultBytes()),
-	}
-}
-
-// Merge applies a merge patch (RFC 7396) of one level to a stored configuration: null removes a member, and a patch of null removes all.
+// Merge applies a merge patch (RFC 7396) of one level to a stored configuration: null removes a member, and a patch of null removes all. The result
+// has the members that are set, as they were given, in the order of their names; a patch of nothing changes nothing.
 func Merge(stored, patch []byte) ([]byte, error) {
 	if bytes.Equal(bytes.TrimSpace(patch), []byte("null")) {
 		return []byte("{}"), nil
 	}
-	have, change := map[string]json.RawMessage{}, map[string]json.RawMessage{}
+	if len(bytes.TrimSpace(patch)) == 0 {
+		patch = []byte("{}")
+	}
+	have, change := map[string]jsontext.Value{}, map[string]jsontext.Value{}
 	if len(stored) > 0 {
 		if err := json.Unmarshal(stored, &have); err != nil {
 			return nil, fmt.Errorf("stored configuration: %w", err)
@@ -148,13 +130,13 @@ func Merge(stored, patch []byte) ([]byte, error) {
 		return nil, invalid(rpcerr.Violation{Field: "config", Description: "must be an object or null"})
 	}
 	for name, value := range change {
-		if bytes.Equal(value, []byte("null")) {
+		if value.Kind() == 'n' {
 			delete(have, name)
 		} else {
 			have[name] = value
 		}
 	}
-	return json.Marshal(have)
+	return json.Marshal(have, json.Deterministic(true))
 }
 
 // invalid is the error for a configuration that cannot be.
@@ -165,12 +147,45 @@ func invalid(faults ...rpcerr.Violation) *rpcerr.Error {
 }
 
 func violationOf(err error) rpcerr.Violation {
-	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		field := "config"
-		if wrong.Field != "" {
-			field += "." + wrong.Field
-		}
-		return rpcerr.Violation{Field: field, Description: "must not be a JSON " + wrong.Value}
+	wrong, ok := errors.AsType[*json.SemanticError](err)
+	if !ok {
+		return rpcerr.Violation{Field: "config", Description: "is not one JSON object with every member once"}
 	}
-	return rpcerr.Violation{Field: "config", Description: "is not a valid configuration: " + err.Error()}
+	field := "config"
+	for token := range wrong.JSONPointer.Tokens() {
+		field += "." + token
+	}
+	if !errors.Is(err, json.ErrUnknownName) {
+		return rpcerr.Violation{Field: field, Description: "must not be " + kindText(wrong.JSONKind)}
+	}
+	return rpcerr.Violation{Field: field, Description: "is no member of a configuration" + meant(wrong.JSONPointer.LastToken())}
+}
+
+func kindText(k jsontext.Kind) string {
+	switch k {
+	case '{':
+		return "an object"
+	case '[':
+		return "an array"
+	case '"':
+		return "a string"
+	case '0':
+		return "a number of this kind"
+	default:
+		return k.String()
+	}
+}
+
+// meant asks for the member that was most likely meant.
+func meant(member string) string {
+	if near := nearest.Of(member, members()); near != "" {
+		return fmt.Sprintf("; did you mean %q?", near)
+	}
+	return "; it may have " + strings.Join(members(), ", ")
+}
+
+func members() []string {
+	return []string{
+		"methods", "tags", "tool_exposure", "require_api_token_auth", "name_style", "confirm_destructive", "max_result_bytes",
+	}
 }

@@ -3,10 +3,10 @@ package servers
 
 import (
 	"context"
-	"encoding/json"
 	"time"
 
 	"connectrpc.com/connect/v2"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/sando-dev/sando/access"
@@ -14,6 +14,7 @@ import (
 	"github.com/sando-dev/sando/gen/sando/internalauth/v1/internalauthv1connect"
 	mcpv1 "github.com/sando-dev/sando/gen/sando/mcp/v1"
 	"github.com/sando-dev/sando/gen/sando/mcp/v1/mcpv1connect"
+	rpcv1 "github.com/sando-dev/sando/gen/sando/rpc/v1"
 	"github.com/sando-dev/sando/kit/rpcerr"
 	"github.com/sando-dev/sando/services/mcp/internal/scope"
 	"github.com/sando-dev/sando/services/mcp/internal/tool"
@@ -150,8 +151,13 @@ func (s *Service) UpdateMcpServer(ctx context.Context, req *mcpv1.UpdateMcpServe
 	if err != nil {
 		return nil, err
 	}
+	before := proto.CloneOf(record)
 	if err := s.apply(record, change); err != nil {
 		return nil, err
+	}
+	if proto.Equal(before, record) {
+		server, err := shown(record)
+		return &mcpv1.UpdateMcpServerResponse{McpServer: server}, err
 	}
 	changed, err := s.records.UpdateMcpServerRecord(ctx, &internalauthv1.UpdateMcpServerRecordRequest{Server: record})
 	if err != nil {
@@ -213,8 +219,10 @@ func (s *Service) configure(record *internalauthv1.McpServer, raw []byte) error 
 	if err != nil {
 		return err
 	}
+	if record.Config, err = scope.Merge(nil, raw); err != nil {
+		return err
+	}
 	reach := scope.ReachOf(selected)
-	record.Config = config.JSON()
 	record.Operations, record.Read, record.Write = reach.Operations, reach.Read, reach.Write
 	record.RequireApiTokenAuth = config.RequireAPITokenAuth
 	return nil
@@ -238,19 +246,17 @@ func mayAccount(ctx context.Context, id string) error {
 	return nil
 }
 
-// shown is a record as its owner sees it.
+// shown is a record as its owner sees it, and may send it back.
 func shown(r *internalauthv1.McpServer) (*mcpv1.McpServer, error) {
-	var config scope.Config
-	if len(r.GetConfig()) > 0 {
-		if err := json.Unmarshal(r.GetConfig(), &config); err != nil {
-			return nil, err
-		}
+	config, err := scope.Merge(r.GetConfig(), nil)
+	if err != nil {
+		return nil, err
 	}
 	return &mcpv1.McpServer{
 		Id:                  r.GetId(),
 		IntegratedAccountId: r.GetIntegratedAccountId(),
 		Name:                r.GetName(),
-		Config:              config.Proto(),
+		Config:              &rpcv1.RawJson{Json: config},
 		ExpiresAt:           r.GetExpiresAt(),
 		LastUsedAt:          r.GetLastUsedAt(),
 		LastClient:          r.LastClient,
