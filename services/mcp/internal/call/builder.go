@@ -1,6 +1,7 @@
 package call
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 
@@ -24,6 +25,12 @@ type Builder struct {
 	lists map[string]*tool.Tool
 }
 
+// headerAgent tells unified which agent changes a mapping; its versions bear the name.
+const headerAgent = "Sando-Agent"
+
+// unnamedAgent stands for a client that did not say its name with the call, as those of the revisions before 2026-07-28 do.
+const unnamedAgent = "mcp"
+
 // NewBuilder makes a backend over the unified service; among are the tools to read samples with.
 func NewBuilder(client *connect.Client, errs *rpcerr.Table, among []*tool.Tool) *Builder {
 	b := &Builder{unified: NewUnified(client, errs), lists: make(map[string]*tool.Tool)}
@@ -40,6 +47,8 @@ func (b *Builder) Call(ctx context.Context, in Input) ([]byte, error) {
 	if in.Tool.Name == tool.GetSample {
 		return b.sample(ctx, in)
 	}
+	ctx, info := connect.NewClientContext(ctx)
+	info.RequestHeader().Set(headerAgent, cmp.Or(in.Client, unnamedAgent))
 	arguments := in.Arguments.Body()
 	if in.Tool.Name == tool.ValidateMapping {
 		arguments = append(trimBrace(arguments), `"samples":1}`...)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/sando-dev/sando/access"
 	authv1 "github.com/sando-dev/sando/gen/sando/auth/v1"
+	"github.com/sando-dev/sando/kit/edge"
 	"github.com/sando-dev/sando/kit/interceptor"
 	"github.com/sando-dev/sando/kit/nearest"
 	"github.com/sando-dev/sando/kit/rpcerr"
@@ -63,6 +64,8 @@ type Input struct {
 	MaxBytes int
 	// Key is the idempotency key of a write; empty for none.
 	Key string
+	// Client is the client's own name and version, as far as it is known.
+	Client string
 }
 
 // A Backend carries out the calls of one kind of tool. The answer is one JSON object.
@@ -172,7 +175,7 @@ func (p *Pipeline) carryOut(ctx context.Context, w *work) (Outcome, error) {
 		return Outcome{}, err
 	}
 	w.arguments = values
-	in := Input{Tool: w.tool, Arguments: values, MaxBytes: w.MaxBytes}
+	in := Input{Tool: w.tool, Arguments: values, MaxBytes: w.MaxBytes, Client: w.Client}
 	if confirm {
 		question, key, err := p.Gate.pass(ctx, w)
 		if err != nil || question != nil {
@@ -184,10 +187,32 @@ func (p *Pipeline) carryOut(ctx context.Context, w *work) (Outcome, error) {
 	answer, err := p.Backends[w.tool.Backend].Call(ctx, in)
 	if err != nil {
 		// What the services say to their callers, they may say to ours: the grant is the same.
-		return Outcome{}, rpcerr.Relay(err)
+		return Outcome{}, p.cutOff(ctx, w, rpcerr.Relay(err))
 	}
 	w.done = !w.tool.ReadOnly()
 	return Outcome{Structured: answer}, nil
+}
+
+// cutOff says what a cancellation means that is not the caller's: a process is stopping, this one or the one that does the work. A read can be made
+// again; whether a write was carried out, nobody here knows.
+func (p *Pipeline) cutOff(ctx context.Context, w *work, err error) error {
+	if p.Errors.From(err).Code != rpcerr.Cancelled || ctx.Err() != nil && !draining(ctx) {
+		return err
+	}
+	if !w.tool.ReadOnly() {
+		return rpcerr.New(access.CodeOutcomeUnknown, "").WithCause(err)
+	}
+	return rpcerr.New(rpcerr.Unavailable, "").WithCause(err)
+}
+
+// draining says whether the server of the request is stopping.
+func draining(ctx context.Context) bool {
+	select {
+	case <-edge.Draining(ctx):
+		return true
+	default:
+		return false
+	}
 }
 
 // find settles which tool is meant.
