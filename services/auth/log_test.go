@@ -77,6 +77,50 @@ func TestLog(t *testing.T) {
 	}
 }
 
+// Every act has the digest of what was asked for, and that digest does not depend on the credential.
+func TestAdminEntriesHaveDigests(t *testing.T) {
+	w := start(t)
+	one, two := w.link(w.token, "t1", goodKey), w.link(w.token, "t1", "torii-key-of-acme-0003")
+	w.link(w.token, "t2", goodKey)
+	w.call(w.token, "PATCH", "/integrated-account/"+one, `{"tenant_id":"t3"}`).want(200)
+	w.call(w.token, "PATCH", "/integrated-account/"+one+"/credentials", `{"context":{"api_key":"torii-key-of-acme-0003"}}`).want(200)
+	w.call(w.token, "PATCH", "/integrated-account/"+one+"/credentials", `{"context":{"api_key":"wrong-key-0000"}}`).want(400)
+	w.accountToken(one)
+	w.call(w.token, "POST", "/link-token", `{"tenant_id":"t4"}`).want(200)
+	w.call(w.token, "PATCH", "/environment/"+w.environment, `{"name":"Acme EU"}`).want(200)
+	made := w.call(w.token, "POST", "/api-token", `{}`).want(200)
+	w.call(w.token, "DELETE", "/api-token/"+made.text("id"), "").want(200)
+	w.call(w.token, "DELETE", "/integrated-account/"+two, "").want(200)
+	w.submitted(goodKey)
+
+	byAction := map[string][]string{}
+	for _, row := range w.call(w.token, "GET", "/log?limit=100", "").want(200).list() {
+		digest, _ := row["arguments_digest"].(string)
+		if len(digest) != 64 {
+			t.Errorf("%v of type %v has the digest %q", row["action"], row["log_type"], digest)
+		}
+		action := row["action"].(string)
+		byAction[action] = append(byAction[action], digest)
+	}
+	if len(byAction) != 10 {
+		t.Errorf("%d acts: %v", len(byAction), byAction)
+	}
+	// Newest first: by the page for t5, then t2, t1 and t1.
+	if links := byAction["integrated_account.create"]; len(links) != 4 || links[3] != links[2] || links[2] == links[1] {
+		t.Errorf("digests of the links: %v", links)
+	}
+	if tries := byAction["integrated_account.replace_credentials"]; len(tries) != 2 || tries[0] != tries[1] {
+		t.Errorf("digests of the new credentials: %v", tries)
+	}
+}
+
+// submitted links an account by the page.
+func (w *world) submitted(key string) {
+	w.t.Helper()
+	b := w.browser()
+	b.submit(b.open(w.linkPath(`{"tenant_id":"t5"}`)), key).want(303, "")
+}
+
 func TestAppendRefuses(t *testing.T) {
 	w := start(t)
 	log := internalauthv1connect.NewAuditServiceClient(w.internal)

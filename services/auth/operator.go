@@ -70,7 +70,7 @@ func (o *Operator) CreateEnvironment(ctx context.Context, name string) (string, 
 		if err := w.InsertEnvironment(ctx, e); err != nil {
 			return err
 		}
-		return o.record(ctx, w, e.ID, "environment.create")
+		return o.record(ctx, w, e.ID, "environment.create", map[string]any{"name": name})
 	})
 	return e.ID, err
 }
@@ -121,7 +121,7 @@ func (o *Operator) CreateToken(ctx context.Context, spec TokenSpec) (id, secret 
 		if err := w.InsertToken(ctx, t, o.keys.hasher.Hash(secret)); err != nil {
 			return err
 		}
-		return o.record(ctx, w, spec.EnvironmentID, "api_token.create")
+		return o.record(ctx, w, spec.EnvironmentID, "api_token.create", spec)
 	})
 	if err != nil {
 		return "", "", err
@@ -171,7 +171,7 @@ func (o *Operator) RevokeToken(ctx context.Context, environmentID, id string) er
 		if err := bearer.Revoke(ctx, w, environmentID, id, o.now()); err != nil {
 			return err
 		}
-		return o.record(ctx, w, environmentID, "api_token.delete")
+		return o.record(ctx, w, environmentID, "api_token.delete", map[string]any{"id": id})
 	})
 	if err != nil {
 		return fmt.Errorf("auth: token %q of environment %q: %w", id, environmentID, err)
@@ -179,8 +179,12 @@ func (o *Operator) RevokeToken(ctx context.Context, environmentID, id string) er
 	return nil
 }
 
-// record writes down an act of the operator's.
-func (o *Operator) record(ctx context.Context, w store.Writer, environmentID, action string) error {
+// record writes down an act of the operator's, with the digest of its arguments.
+func (o *Operator) record(ctx context.Context, w store.Writer, environmentID, action string, arguments any) error {
+	ctx, err := audit.WithArguments(ctx, arguments)
+	if err != nil {
+		return err
+	}
 	e := audit.Act(ctx, "admin", action)
 	e.EnvironmentId, e.ActorKind = environmentID, "operator"
 	return audit.Record(ctx, w, o.now(), e)

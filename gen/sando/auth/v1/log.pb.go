@@ -62,7 +62,7 @@ type LogEntry struct {
 	UpstreamStatus *int32 `protobuf:"varint,16,opt,name=upstream_status,json=upstreamStatus,proto3,oneof" json:"upstream_status,omitempty"`
 	// Milliseconds the call took.
 	DurationMs *int32 `protobuf:"varint,17,opt,name=duration_ms,json=durationMs,proto3,oneof" json:"duration_ms,omitempty"`
-	// SHA-256 of the arguments, hex.
+	// SHA-256 of the arguments as JSON, without credentials, hex.
 	ArgumentsDigest *string `protobuf:"bytes,18,opt,name=arguments_digest,json=argumentsDigest,proto3,oneof" json:"arguments_digest,omitempty"`
 	// Arguments on the allow-list, one JSON object.
 	Arguments *v1.RawJson `protobuf:"bytes,19,opt,name=arguments,proto3,oneof" json:"arguments,omitempty"`

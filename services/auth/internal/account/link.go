@@ -33,6 +33,15 @@ type Request struct {
 	Also func(context.Context, store.Writer, store.Account) error
 }
 
+// arguments are what the log's digest of a request covers: all but the secret fields.
+type arguments struct {
+	ID          string                     `json:"id,omitempty"`
+	TenantID    string                     `json:"tenant_id,omitempty"`
+	Integration string                     `json:"integration,omitempty"`
+	Method      string                     `json:"authentication_method,omitempty"`
+	Context     map[string]json.RawMessage `json:"context"`
+}
+
 // DefaultIntegration is what a request links that names none.
 const DefaultIntegration = "torii"
 
@@ -49,6 +58,10 @@ func (s *Service) Create(ctx context.Context, r Request) (store.Account, error) 
 		return store.Account{}, err
 	}
 	values, open, err := split(m, r.Context)
+	if err != nil {
+		return store.Account{}, err
+	}
+	ctx, err = audit.WithArguments(ctx, arguments{TenantID: r.TenantID, Integration: r.Integration, Method: m.GetName(), Context: open})
 	if err != nil {
 		return store.Account{}, err
 	}
@@ -131,6 +144,9 @@ func (s *Service) Replace(ctx context.Context, caller *access.Caller, id string,
 	}
 	stored, err := s.mergeOpen(a, m, open, r)
 	if err != nil {
+		return a, err
+	}
+	if ctx, err = audit.WithArguments(ctx, arguments{ID: id, Context: open}); err != nil {
 		return a, err
 	}
 	values, err = s.obtain(ctx, in.GetName(), m, values, r.Consented)

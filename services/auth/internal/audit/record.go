@@ -95,7 +95,9 @@ func Record(ctx context.Context, w store.Writer, now time.Time, entries ...*auth
 
 // Act makes the entry of something that the caller in ctx did to auth itself. Fields that it leaves empty are for the caller to fill.
 func Act(ctx context.Context, logType, action string) *authv1.LogEntry {
-	e := &authv1.LogEntry{LogType: logType, Phase: "outcome", Action: action, Status: 200, RequestId: interceptor.RequestIDFrom(ctx)}
+	e := &authv1.LogEntry{
+		LogType: logType, Phase: "outcome", Action: action, Status: 200, ArgumentsDigest: digestFrom(ctx), RequestId: interceptor.RequestIDFrom(ctx),
+	}
 	if c, ok := access.FromContext(ctx); ok {
 		e.EnvironmentId, e.ActorKind, e.ActorId = c.Grant.EnvironmentID, c.Grant.Kind, c.Grant.TokenID
 	}

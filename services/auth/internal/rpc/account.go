@@ -113,7 +113,7 @@ func (h Accounts) get(ctx context.Context, id string) (*authv1.IntegratedAccount
 
 // UpdateIntegratedAccount changes the tenant or the open values.
 func (h Accounts) UpdateIntegratedAccount(ctx context.Context, r *authv1.UpdateIntegratedAccountRequest) (*authv1.UpdateIntegratedAccountResponse, error) {
-	caller, err := callerOf(ctx)
+	ctx, caller, err := acting(ctx, r)
 	if err != nil {
 		return nil, err
 	}
@@ -126,7 +126,7 @@ func (h Accounts) UpdateIntegratedAccount(ctx context.Context, r *authv1.UpdateI
 
 // DeleteIntegratedAccount unlinks an account.
 func (h Accounts) DeleteIntegratedAccount(ctx context.Context, r *authv1.DeleteIntegratedAccountRequest) (*authv1.DeleteIntegratedAccountResponse, error) {
-	caller, err := callerOf(ctx)
+	ctx, caller, err := acting(ctx, r)
 	if err != nil {
 		return nil, err
 	}
@@ -151,7 +151,7 @@ func (h Accounts) ReplaceCredentials(ctx context.Context, r *authv1.ReplaceCrede
 
 // ValidateIntegratedAccount tries the stored credential now.
 func (h Accounts) ValidateIntegratedAccount(ctx context.Context, r *authv1.ValidateIntegratedAccountRequest) (*authv1.ValidateIntegratedAccountResponse, error) {
-	caller, err := callerOf(ctx)
+	ctx, caller, err := acting(ctx, r)
 	if err != nil {
 		return nil, err
 	}
@@ -177,7 +177,7 @@ func (h Accounts) RefreshCredentials(ctx context.Context, r *authv1.RefreshCrede
 
 // CreateAccountToken makes a 15-minute token for one account.
 func (h Accounts) CreateAccountToken(ctx context.Context, r *authv1.CreateAccountTokenRequest) (*authv1.CreateAccountTokenResponse, error) {
-	caller, err := callerOf(ctx)
+	ctx, caller, err := acting(ctx, r)
 	if err != nil {
 		return nil, err
 	}

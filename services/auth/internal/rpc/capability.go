@@ -12,7 +12,7 @@ import (
 
 // GetCapabilities says what can be done with an account, what this token may do, and, if asked, what the account's key reaches.
 func (h Accounts) GetCapabilities(ctx context.Context, r *authv1.GetCapabilitiesRequest) (*authv1.GetCapabilitiesResponse, error) {
-	caller, err := callerOf(ctx)
+	ctx, caller, err := acting(ctx, r)
 	if err != nil {
 		return nil, err
 	}

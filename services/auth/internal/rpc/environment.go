@@ -60,7 +60,7 @@ func (h Environments) GetEnvironment(ctx context.Context, r *authv1.GetEnvironme
 
 // UpdateEnvironment changes the fields that are set. A token that is narrowed to accounts may not.
 func (h Environments) UpdateEnvironment(ctx context.Context, r *authv1.UpdateEnvironmentRequest) (*authv1.UpdateEnvironmentResponse, error) {
-	caller, err := callerOf(ctx)
+	ctx, caller, err := acting(ctx, r)
 	if err != nil {
 		return nil, err
 	}
@@ -206,13 +206,4 @@ func environment(e store.Environment) *authv1.Environment {
 		m.LogRetention = durationpb.New(e.LogRetention)
 	}
 	return m
-}
-
-// callerOf returns the caller that the chain has let through.
-func callerOf(ctx context.Context) (*access.Caller, error) {
-	caller, ok := access.FromContext(ctx)
-	if !ok {
-		return nil, rpcerr.New(rpcerr.Unauthenticated, "")
-	}
-	return caller, nil
 }

@@ -112,7 +112,7 @@ func (h Credentials) LeaseCredential(ctx context.Context, r *iv1.LeaseCredential
 
 // ReportCredential takes down what the provider thought of a credential.
 func (h Credentials) ReportCredential(ctx context.Context, r *iv1.ReportCredentialRequest) (*iv1.ReportCredentialResponse, error) {
-	caller, err := callerOf(ctx)
+	ctx, caller, err := acting(ctx, r)
 	if err != nil {
 		return nil, err
 	}

@@ -20,7 +20,7 @@ type Links struct {
 
 // CreateLinkToken makes a token for one attempt to link or reconnect.
 func (h Links) CreateLinkToken(ctx context.Context, r *authv1.CreateLinkTokenRequest) (*authv1.CreateLinkTokenResponse, error) {
-	caller, err := callerOf(ctx)
+	ctx, caller, err := acting(ctx, r)
 	if err != nil {
 		return nil, err
 	}

@@ -26,7 +26,7 @@ func server(s *iv1.McpServer) bearer.Server {
 
 // CreateMcpServerRecord stores a server and makes its token.
 func (h Servers) CreateMcpServerRecord(ctx context.Context, r *iv1.CreateMcpServerRecordRequest) (*iv1.CreateMcpServerRecordResponse, error) {
-	caller, err := callerOf(ctx)
+	ctx, caller, err := acting(ctx, r)
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +81,7 @@ func (h Servers) GetMcpServerRecord(ctx context.Context, r *iv1.GetMcpServerReco
 
 // UpdateMcpServerRecord replaces what may change of a server.
 func (h Servers) UpdateMcpServerRecord(ctx context.Context, r *iv1.UpdateMcpServerRecordRequest) (*iv1.UpdateMcpServerRecordResponse, error) {
-	caller, err := callerOf(ctx)
+	ctx, caller, err := acting(ctx, r)
 	if err != nil {
 		return nil, err
 	}
@@ -94,7 +94,7 @@ func (h Servers) UpdateMcpServerRecord(ctx context.Context, r *iv1.UpdateMcpServ
 
 // RotateMcpServerRecord gives a server a new token.
 func (h Servers) RotateMcpServerRecord(ctx context.Context, r *iv1.RotateMcpServerRecordRequest) (*iv1.RotateMcpServerRecordResponse, error) {
-	caller, err := callerOf(ctx)
+	ctx, caller, err := acting(ctx, r)
 	if err != nil {
 		return nil, err
 	}
@@ -107,7 +107,7 @@ func (h Servers) RotateMcpServerRecord(ctx context.Context, r *iv1.RotateMcpServ
 
 // DeleteMcpServerRecord revokes a server.
 func (h Servers) DeleteMcpServerRecord(ctx context.Context, r *iv1.DeleteMcpServerRecordRequest) (*iv1.DeleteMcpServerRecordResponse, error) {
-	caller, err := callerOf(ctx)
+	ctx, caller, err := acting(ctx, r)
 	if err != nil {
 		return nil, err
 	}

@@ -45,7 +45,7 @@ func (h Tokens) ListApiTokens(ctx context.Context, r *authv1.ListApiTokensReques
 
 // CreateApiToken makes a token within the reach of the caller's.
 func (h Tokens) CreateApiToken(ctx context.Context, r *authv1.CreateApiTokenRequest) (*authv1.CreateApiTokenResponse, error) {
-	caller, err := callerOf(ctx)
+	ctx, caller, err := acting(ctx, r)
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +68,7 @@ func (h Tokens) CreateApiToken(ctx context.Context, r *authv1.CreateApiTokenRequ
 
 // DeleteApiToken revokes a token; when it answers, this process refuses it already and the others do within a second.
 func (h Tokens) DeleteApiToken(ctx context.Context, r *authv1.DeleteApiTokenRequest) (*authv1.DeleteApiTokenResponse, error) {
-	caller, err := callerOf(ctx)
+	ctx, caller, err := acting(ctx, r)
 	if err != nil {
 		return nil, err
 	}
