@@ -81,3 +81,21 @@ func TestAnEmptyFilterIsNamed(t *testing.T) {
 		}
 	}
 }
+
+// A filter that there is not is named as the caller wrote it, whichever way it came.
+func TestAnUnknownFilterIsNamed(t *testing.T) {
+	h := handler(t, newStand(t, directory()))
+	for query, want := range map[string]string{
+		"roles[id]=1":               "roles[id]",
+		"created_at[lg]=1":          "created_at[lg]",
+		"roles_id=1":                "roles_id",
+		"filters=roles%5Bid%5D%3D1": "roles[id]",
+		"roles[id]=1&email=tony@x":  "roles[id]",
+		"sso.apps=1":                "sso.apps",
+	} {
+		status, a := get(t, h, "api", "/unified/user-directory/users?integrated_account_id="+account+"&"+query)
+		if status != http.StatusBadRequest || a.Code != "UNSUPPORTED_FILTER" || !strings.HasSuffix(a.Message, " by "+want) {
+			t.Errorf("%s: %d %+v", query, status, a)
+		}
+	}
+}

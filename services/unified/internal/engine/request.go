@@ -2,7 +2,9 @@ package engine
 
 import (
 	"fmt"
+	"maps"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -33,6 +35,8 @@ type request struct {
 	values map[string]string
 	// order are the names of values as the request declares them.
 	order []string
+	// written are the names of values as the caller wrote them, where the request declares no field for them.
+	written map[string]string
 }
 
 // read takes a request message apart.
@@ -102,17 +106,31 @@ func (r *request) readFilters(text string) error {
 	if err != nil {
 		return rpcerr.Invalid("filters", "is not a list of URL-encoded name=value pairs")
 	}
-	for name, values := range pairs {
+	r.written = make(map[string]string, len(pairs))
+	for _, written := range slices.Sorted(maps.Keys(pairs)) {
+		values := pairs[written]
 		if len(values) != 1 {
-			return rpcerr.Invalid("filters", fmt.Sprintf("%s is given more than once", name))
+			return rpcerr.Invalid("filters", fmt.Sprintf("%s is given more than once", written))
 		}
-		name = resource.ParameterName(name)
+		name := resource.ParameterName(written)
 		if _, twice := r.values[name]; twice {
-			return rpcerr.Invalid("filters", fmt.Sprintf("%s is given twice", name))
+			return rpcerr.Invalid("filters", fmt.Sprintf("%s is given twice", written))
 		}
 		r.set(name, values[0])
+		r.written[name] = written
 	}
 	return nil
+}
+
+// nameOf is a value's name as the caller knows it: as written, else as the filter is listed, else as the request declares it.
+func (r *request) nameOf(name string, res *resource.Resource) string {
+	if written, ok := r.written[name]; ok {
+		return written
+	}
+	if listed, ok := res.FilterNamed(name); ok {
+		return listed
+	}
+	return name
 }
 
 // parameter finds the value for a parameter of an operation.

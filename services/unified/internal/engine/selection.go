@@ -35,13 +35,13 @@ func choose(res *resource.Resource, s *catalogv1.Source, r *request, query url.V
 	for _, name := range r.order {
 		f, ok := res.Filter(name, s.GetOperation())
 		if !ok {
-			return nil, unsupported(res, s, name)
+			return nil, unsupported(res, s, r.nameOf(name, res))
 		}
 		value := r.values[name]
 		switch f.Spec.GetRuns() {
 		case resource.RunsParameter:
 			if !takes(s, name) {
-				return nil, unsupported(res, s, name)
+				return nil, unsupported(res, s, r.nameOf(name, res))
 			}
 		case resource.RunsLocal:
 			sel.local = append(sel.local, localFilter{f, value})
@@ -73,8 +73,8 @@ func choose(res *resource.Resource, s *catalogv1.Source, r *request, query url.V
 // refuseEmpty refuses a filter without a value, which a provider may take for no filter at all.
 func refuseEmpty(res *resource.Resource, r *request) error {
 	for _, name := range r.order {
-		if f, ok := res.FilterNamed(name); ok && r.values[name] == "" {
-			return rpcerr.Invalid(f, "is empty").WithFix("Give it a value, or leave it out.")
+		if _, ok := res.FilterNamed(name); ok && r.values[name] == "" {
+			return rpcerr.Invalid(r.nameOf(name, res), "is empty").WithFix("Give it a value, or leave it out.")
 		}
 	}
 	return nil
