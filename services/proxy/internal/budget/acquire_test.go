@@ -59,9 +59,18 @@ func use(t *testing.T, b budget.Budget, limit, n int) {
 	}
 }
 
+// accompanied lets another caller make one call.
+func accompanied(t *testing.T, b budget.Budget, limit int) {
+	t.Helper()
+	if _, err := b.Acquire(t.Context(), key, limit, other, 0); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestHalfAtOnce(t *testing.T) {
 	inBubble(t, budget.Options{}, func(t *testing.T, b budget.Budget) {
-		for range 50 {
+		accompanied(t, b, 100)
+		for range 49 {
 			pass(t, b, 100)
 		}
 		limit, left, reset := b.State(key)

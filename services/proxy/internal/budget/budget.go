@@ -3,10 +3,15 @@
 // A limit counts calls of one operation by one organisation within a minute,
 // and the provider does not say whether that minute slides or is fixed. A
 // [Budget] therefore never lets more than the limit pass within any 60
-// seconds, which satisfies both. Half of a limit may go at once; what is left
-// is paced so that something always remains for the caller who comes next,
-// and callers who have to wait take turns: first the accounts, then the
-// callers of one account.
+// seconds, which satisfies both.
+//
+// A caller who has had a key to itself for a minute may use the whole limit at
+// once, as it could without anything in between. As soon as a second caller is
+// seen within the minute, half of the limit may go at once; what is left is
+// paced so that something always remains for the caller who comes next, and
+// callers who have to wait take turns: first the accounts, then the callers of
+// one account. Someone who comes right after another has used everything waits
+// until that is a minute old.
 package budget
 
 import (

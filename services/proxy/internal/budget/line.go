@@ -9,6 +9,9 @@ import (
 
 // A supply is where the calls of a line come from. The line's lock guards it.
 type supply interface {
+	// lone tells whether only one caller uses the supply, so that all of it may
+	// go at once. It holds until the next word.
+	lone(alone bool)
 	// take gives up to want calls to be made now. With fewer than wanted, next
 	// is when to ask again; 0 when the supply wakes the line itself.
 	take(now moment, limit, want int) (got int, next moment)
@@ -41,6 +44,7 @@ type line struct {
 	clock    func() moment
 	maxQueue int
 
+	company company
 	quota   quota
 	limit   atomic.Int64 // as given by the last call
 	guarded atomic.Bool  // there is a penalty: every answer matters
@@ -56,11 +60,20 @@ type line struct {
 }
 
 // fast takes a call without the lock, if there is one.
-func (l *line) fast(perMinute int) bool {
+// Somebody who finds another caller alone is not let in here: what that one may
+// take at once has to be taken back first.
+func (l *line) fast(perMinute int, c Caller) bool {
 	if l.limit.Load() != int64(perMinute) {
 		return false
 	}
-	return l.quota.take(l.clock())
+	now := l.clock()
+	if !l.company.same(c, now) {
+		if l.company.alone(now) {
+			return false
+		}
+		l.company.note(c, now)
+	}
+	return l.quota.take(now)
 }
 
 // acquire takes a call or joins the queue. ok is false when the line is dead:
@@ -74,6 +87,8 @@ func (l *line) acquire(ctx context.Context, perMinute int, c Caller, maxWait tim
 	now := l.clock()
 	l.limit.Store(int64(perMinute))
 	l.recall(now)
+	l.company.note(c, now)
+	l.regard(now)
 	if l.queue.length == 0 && l.passOne(now) {
 		l.stock(now)
 		l.mu.Unlock()
@@ -85,6 +100,12 @@ func (l *line) acquire(ctx context.Context, perMinute int, c Caller, maxWait tim
 		return true, refused
 	}
 	return true, l.wait(ctx, w, maxWait)
+}
+
+// regard tells the supply whether one caller has the key to itself. Those who
+// wait are there, however long ago they came.
+func (l *line) regard(now moment) {
+	l.supply.lone(l.company.alone(now) && !l.queue.mixed())
 }
 
 // patience is how long the caller can wait.
@@ -155,11 +176,13 @@ func (l *line) join(now moment, c Caller, patience time.Duration) (*waiter, erro
 	return w, nil
 }
 
-// expect estimates the wait of the call with that rank.
+// expect estimates the wait of the call with that rank. What is spaced begins
+// when a penalty is over.
 func (l *line) expect(now moment, rank int) time.Duration {
 	wait := l.penalty.remains(now)
-	if l.bound() > 0 {
-		wait = max(wait, l.supply.expect(now, l.bound(), rank))
+	if limit := l.bound(); limit > 0 {
+		first := l.supply.expect(now, limit, 1)
+		wait = max(wait, first) + l.supply.expect(now, limit, rank) - first
 	}
 	return wait
 }
@@ -193,6 +216,7 @@ func (l *line) wait(ctx context.Context, w *waiter, maxWait time.Duration) error
 // dispatch serves the queue as far as possible, and sets the timer for the
 // rest. The caller holds the lock.
 func (l *line) dispatch(now moment) {
+	l.regard(now)
 	for l.queue.length > 0 && !l.penalty.holds(now) {
 		want := l.queue.length
 		if l.penalty.on() {
@@ -248,6 +272,7 @@ func (l *line) woken() {
 	l.wakeAt = 0
 	now := l.clock()
 	l.recall(now)
+	l.regard(now)
 	if limit := l.bound(); limit > 0 {
 		l.supply.tend(now, limit)
 	}

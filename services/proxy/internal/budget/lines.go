@@ -69,7 +69,7 @@ func (b *lines) Acquire(ctx context.Context, k Key, perMinute int, caller Caller
 				return nil, &Exhausted{}
 			}
 		}
-		if l.fast(perMinute) {
+		if l.fast(perMinute, caller) {
 			return l, nil
 		}
 		if ok, err := l.acquire(ctx, perMinute, caller, maxWait); ok {
@@ -92,6 +92,7 @@ func (b *lines) add(s *shard, k Key) *line {
 	l := s.lines[k]
 	if l == nil {
 		l = &line{clock: b.clock, maxQueue: b.opts.MaxQueue}
+		l.company.minute, l.company.seed = b.opts.Window, b.seed
 		l.supply = b.supply(k, l)
 		s.lines[k] = l
 	}

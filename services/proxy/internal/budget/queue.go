@@ -42,6 +42,11 @@ func find(flows []*flow, name string) (*flow, int) {
 	return nil, -1
 }
 
+// mixed tells that more than one caller waits.
+func (q *queue) mixed() bool {
+	return len(q.accounts) > 1 || len(q.accounts) == 1 && len(q.accounts[0].flows) > 1
+}
+
 func (q *queue) push(w *waiter) {
 	account, _ := find(q.accounts, w.caller.Account)
 	if account == nil {

@@ -78,6 +78,13 @@ func ints(answer []any) ([]int64, error) {
 	return out, nil
 }
 
+func flag(set bool) int {
+	if set {
+		return 1
+	}
+	return 0
+}
+
 func micros(d time.Duration) int64 { return int64(d / time.Microsecond) }
 
 func duration(micros int64) time.Duration { return time.Duration(micros) * time.Microsecond }
@@ -146,6 +153,7 @@ type asking struct {
 	limit, need, ahead  int
 	bucket              time.Duration
 	plenty              int          // buckets
+	alone               bool         // one caller has the replica to itself
 	back                []unusedPart // what comes back
 }
 
@@ -179,7 +187,7 @@ var (
 )
 
 func (s *scripts) ask(window string, a asking) (*granted, error) {
-	args := []any{a.generation, a.replica, a.limit, a.need, a.ahead, micros(a.bucket), span, a.plenty}
+	args := []any{a.generation, a.replica, a.limit, a.need, a.ahead, micros(a.bucket), span, a.plenty, flag(a.alone)}
 	for _, u := range a.back {
 		args = append(args, u.bucket, u.n)
 	}

@@ -26,6 +26,7 @@ type shared struct {
 	gap     time.Duration // between spaced calls; 0 while there are plenty
 	left    int           // on the server, when it was last asked
 	taken   int           // since askedAt
+	single  bool          // one caller has the key to itself here
 	askedAt moment
 	spareOf *hold // whose calls are in the line's quota
 	spareIn int64 // the bucket of mine in which they count
@@ -68,6 +69,12 @@ func newShared(k *link, key Key, l *line) *shared {
 	}
 	k.join(s)
 	return s
+}
+
+// lone tells whether one caller has the key to itself in this process.
+func (s *shared) lone(alone bool) {
+	s.single = alone
+	s.own.lone(alone)
 }
 
 // take gives calls from a lease, or from the process's own share.
@@ -157,7 +164,7 @@ func (s *shared) ask(now moment, limit, need int) (next moment) {
 	}
 	s.asking = true
 	q := asking{
-		generation: s.link.current(), replica: s.link.id, limit: limit, need: need, ahead: s.ahead(now),
+		generation: s.link.current(), replica: s.link.id, limit: limit, need: need, ahead: s.ahead(now), alone: s.single,
 		bucket: s.link.bucket, plenty: plentyBuckets, back: s.back,
 	}
 	s.back = nil
@@ -265,6 +272,11 @@ func (s *shared) expect(now moment, limit, k int) time.Duration {
 		if k -= s.inHand(now); k <= 0 || s.gap == 0 {
 			return 0
 		}
+		if now >= s.next {
+			if k -= s.freed(now, limit); k <= 0 {
+				return 0
+			}
+		}
 		return max(0, s.next-now) + time.Duration(k-1)*s.gap
 	case alone:
 		if share := s.share(now, limit); share > 0 {
@@ -273,6 +285,21 @@ func (s *shared) expect(now moment, limit, k int) time.Duration {
 		return s.untilShare(now)
 	}
 	return 0
+}
+
+// freed is how many calls the server may give at once by now, going by what it
+// said last.
+func (s *shared) freed(now moment, limit int) int {
+	used := limit - s.left
+	for _, f := range s.seen {
+		if now >= f.at {
+			used -= f.n
+		}
+	}
+	if s.single {
+		return max(0, limit-used)
+	}
+	return max(0, limit/2-used)
 }
 
 func (s *shared) state(now moment, limit int) (left int, reset time.Duration) {

@@ -13,6 +13,9 @@ import (
 // Redis: one server with or without replicas of its own, no cluster. It makes
 // its own connections with the client's options, and does not close it.
 //
+// A caller has a budget to itself while nobody else calls through its replica,
+// and no other replica leases from the same budget.
+//
 // A replica leases calls in blocks that are good for a moment, so that most
 // calls ask nobody. While the server is lost, each replica spends its share,
 // the limit divided by the number of replicas, less what may have been used

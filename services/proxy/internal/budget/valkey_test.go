@@ -164,3 +164,33 @@ func TestServerKilled(t *testing.T) {
 		t.Errorf("%d calls passed in six windows; want most of %d", m.total, 6*limit)
 	}
 }
+
+// A caller that only one replica knows may use everything at once, until
+// another replica asks.
+func TestReplicaAlone(t *testing.T) {
+	t.Parallel()
+	const limit = 100
+	all, _ := replicas(t, startValkey(t), 2)
+	rush := func(b budget.Budget) (passed int64) {
+		var wg sync.WaitGroup
+		var got atomic.Int64
+		for range limit {
+			wg.Go(func() {
+				if _, err := b.Acquire(t.Context(), key, limit, someone, tempo/8); err == nil {
+					got.Add(1)
+				}
+			})
+		}
+		wg.Wait()
+		return got.Load()
+	}
+	if n := rush(all[0]); n != limit {
+		t.Errorf("%d of %d passed for a replica alone", n, limit)
+	}
+	if _, err := all[1].Acquire(t.Context(), key, limit, someone, 2*tempo); err != nil {
+		t.Fatal(err)
+	}
+	if n := rush(all[0]); n < limit/4 || n > limit*3/4 {
+		t.Errorf("%d passed at once beside another replica; want about half of %d", n, limit)
+	}
+}

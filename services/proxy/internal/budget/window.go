@@ -28,8 +28,8 @@ const (
 // A window counts the calls of the last minute, and decides when there may be
 // another. It is not safe for concurrent use.
 //
-// Up to half of the limit goes as soon as it is asked for. From there on calls
-// are spaced so that, at the present pace, some are left until the ones
+// While one caller is alone, all of the limit goes as soon as it is asked for.
+// With several it is half. From there on calls are spaced so that, at the present pace, some are left until the ones
 // already made are a minute old. The spacing of steady demand becomes even, and
 // no burst, however large, leaves the next caller with nothing for a minute.
 type window struct {
@@ -43,6 +43,8 @@ type window struct {
 	gap    time.Duration // between spaced calls
 	gapAt  int64         // bucket for which gap was worked out
 	gapFor int           // limit for which it was
+
+	alone bool // one caller has the window to itself
 
 	caution  int    // gaps are 1+caution times as long
 	easeAt   moment // when caution is halved
@@ -94,6 +96,9 @@ func (w *window) atOnce(now moment, limit int) int {
 	if now < w.spacedTo {
 		return 0
 	}
+	if w.alone {
+		return limit - w.used
+	}
 	return max(limit/2, 1) - w.used
 }
 
@@ -130,6 +135,9 @@ func (w *window) due(now moment, limit int) int {
 
 // next is when a further call may go.
 func (w *window) next(now moment, limit int) moment {
+	if w.used >= limit && w.alone && now >= w.spacedTo {
+		return w.firstFree(w.used - limit + 1)
+	}
 	if w.used >= limit {
 		return max(w.firstFree(w.used-limit+1), w.pace)
 	}
@@ -193,6 +201,10 @@ func (w *window) expect(now moment, limit, k int) time.Duration {
 	if k -= max(0, w.atOnce(now, limit)); k <= 0 {
 		return 0
 	}
+	if w.alone && now >= w.spacedTo {
+		rounds, place := (k-1)/limit, (k-1)%limit+1
+		return w.firstFree(max(0, w.used-limit)+place) - now + time.Duration(rounds)*w.length()
+	}
 	w.space(now, limit)
 	return max(0, w.next(now, limit)-now) + time.Duration(k-1)*w.gap
 }
@@ -228,6 +240,9 @@ func (w *window) all() iter.Seq2[int64, int] {
 		}
 	}
 }
+
+// lone tells whether one caller has the window to itself.
+func (w *window) lone(alone bool) { w.alone = alone }
 
 // slow makes the window careful after the provider has said that it let too
 // much through: no bursts for a minute, and gaps that start out longer.

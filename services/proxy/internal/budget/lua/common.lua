@@ -7,7 +7,8 @@
 -- KEYS[2], where there is one, is the window of one key: a field per bucket
 -- with the calls that count in it, "gen", "pace" (when the next spaced call may
 -- go), "spaced" (until when all calls are), "penalty" (until when none may go)
--- and "unmet" (who last went away with less than it needed, and when).
+-- "last", "last_at" and "elsewhere" (which replica asked last, when it did, and
+-- when another one did last) and "unmet" (who last went away with less than it needed, and when).
 local t = redis.call('TIME')
 local now = t[1] * 1000000 + t[2]
 

@@ -1,9 +1,10 @@
 -- A replica asks for calls. The law is that of window.go: half of the limit
--- goes at once, the rest is spaced.
+-- goes at once, the rest is spaced. All of it may go to the one caller of one
+-- replica while no other replica has asked for a window.
 --
 -- ARGV: generation, replica, limit, calls needed now, calls wanted ahead,
 -- bucket, buckets in a window, buckets for which calls may be held while there
--- are plenty, then pairs of bucket and calls that come back unused
+-- are plenty, 1 when one caller has the replica to itself, then pairs of bucket and calls that come back unused
 --
 -- Answer: {0} when the replica's knowledge is of another generation, {1} when
 -- others still spend their own shares, else {2, calls, microseconds for which
@@ -22,7 +23,7 @@ local bucket, span, plenty = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV
 local current = math.floor(now / bucket)
 
 local returned = 0
-for i = 9, #ARGV, 2 do
+for i = 10, #ARGV, 2 do
   if tonumber(ARGV[i]) > current - span and redis.call('HEXISTS', KEYS[2], ARGV[i]) == 1 then
     redis.call('HINCRBY', KEYS[2], ARGV[i], -ARGV[i + 1])
     returned = returned + ARGV[i + 1]
@@ -72,7 +73,13 @@ local function grant(n, into)
   used, got, index = used + n, got + n, into
 end
 
-local free_at_once = math.max(math.floor(limit / 2), 1) - used
+-- Who asks, and when somebody else did last.
+local elsewhere = tonumber(other.elsewhere or 0)
+if other.last and other.last ~= me then elsewhere = tonumber(other.last_at) end
+redis.call('HSET', KEYS[2], 'last', me, 'last_at', num(now), 'elsewhere', num(elsewhere))
+local lone = ARGV[9] == '1' and (elsewhere == 0 or now - elsewhere >= span * bucket)
+
+local free_at_once = (lone and limit or math.max(math.floor(limit / 2), 1)) - used
 if now < tonumber(other.spaced or 0) then free_at_once = 0 end
 if penalty == 0 and free_at_once > 0 then
   -- Ahead goes only a part of what is there, so that others find some too.
