@@ -17,11 +17,20 @@ import (
 	"github.com/sando-dev/sando/services/proxy/internal/query"
 	"github.com/sando-dev/sando/services/proxy/internal/route"
 	"github.com/sando-dev/sando/services/proxy/internal/upstream"
+	"github.com/sando-dev/sando/services/proxy/internal/upstream/retryafter"
 )
 
 // mostLimited is how often a read is sent again after the provider itself
 // found it over a limit, which then is learned and waited for.
 const mostLimited = 3
+
+// mostReset is the longest reset that is shown, in seconds. A call is remembered
+// for a little more than the minute that the limit is about.
+const mostReset = 60
+
+// grace is how much longer than it may a call waits for a provider that asks
+// for just that long: taking leave takes a moment, too.
+const grace = 250 * time.Millisecond
 
 // A shipment is a request on its way to a provider.
 type shipment struct {
@@ -91,13 +100,30 @@ func (s *Service) send(ctx context.Context, c *call, sh *shipment) (*upstream.Re
 		switch {
 		case resp.Status/100 == 2, resp.Status/100 == 3 && sh.redirect:
 			return resp, nil
-		case resp.Status == http.StatusTooManyRequests && sent < mostLimited && c.maxWait > 0 && !c.op.Writes:
+		case resp.Status == http.StatusTooManyRequests && sent < mostLimited && c.mayOutwait(resp.Header):
 			// The permit has learned it: the next one is given when it is over.
 			_ = resp.Body.Close()
 		default:
 			return nil, s.refusal(ctx, c, resp)
 		}
 	}
+}
+
+// mayOutwait tells whether a call found over the limit may wait until it is
+// over. A wait that is bound to be too long is not begun.
+func (c *call) mayOutwait(h http.Header) bool {
+	if c.op.Writes || c.maxWait <= 0 {
+		return false
+	}
+	asked, ok := retryafter.Parse(h, time.Now())
+	if !ok {
+		return true // the budget knows how long
+	}
+	if asked > c.maxWait+grace {
+		return false
+	}
+	c.maxWait = max(c.maxWait, asked+grace)
+	return true
 }
 
 // attempt sends once, as far as the caller can tell.
@@ -144,7 +170,7 @@ func (s *Service) showBudget(c *call, t *route.Target) {
 	}
 	c.header.Set("Ratelimit-Limit", strconv.Itoa(limit))
 	c.header.Set("Ratelimit-Remaining", strconv.Itoa(remaining))
-	c.header.Set("Ratelimit-Reset", strconv.Itoa(seconds(reset)))
+	c.header.Set("Ratelimit-Reset", strconv.Itoa(min(seconds(reset), mostReset)))
 }
 
 // seconds rounds up, so that whoever waits that long does not come too early.

@@ -1,0 +1,48 @@
+package proxy
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/sando-dev/sando/emulator"
+)
+
+// TestProvidersWaitIsKept: what the provider asks a read to wait is waited for
+// when it fits into the caller's patience, to the second, and refused at once
+// when it does not.
+func TestProvidersWaitIsKept(t *testing.T) {
+	for _, tt := range []struct {
+		name, asked, patience string
+		times                 int
+		status                int
+		least, most           time.Duration
+		retryAfter            int
+	}{
+		{name: "fits", asked: "1", patience: "4s", times: 1, status: 200, least: time.Second, most: 3 * time.Second},
+		{name: "just fits", asked: "1", patience: "1s", times: 1, status: 200, least: time.Second, most: 3 * time.Second},
+		{name: "does not fit", asked: "30", patience: "5s", times: 1, status: 429, most: time.Second, retryAfter: 30},
+		{name: "does not fit any more", asked: "2", patience: "3s", times: -1, status: 429, least: 2 * time.Second, most: 2900 * time.Millisecond, retryAfter: 2},
+		{name: "no patience", asked: "1", patience: "0s", times: 1, status: 429, most: time.Second, retryAfter: 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t, emulator.Options{NoRateLimits: true})
+			b.ok(b.get("/proxy/me"))
+			b.fault(emulator.Fault{Kind: emulator.FaultRateLimited, Operation: "roles.list", RetryAfter: tt.asked, Times: tt.times})
+			began := time.Now()
+			a := b.do(request{path: "/proxy/roles", header: map[string]string{"Sando-Max-Wait": tt.patience}})
+			took := time.Since(began)
+			if e := b.decode(a); a.status != tt.status || e.RetryAfter != tt.retryAfter {
+				t.Errorf("%d with retry_after %d, want %d with %d: %s", a.status, e.RetryAfter, tt.status, tt.retryAfter, a.body)
+			}
+			if took < tt.least || took > tt.most {
+				t.Errorf("took %s, want %s to %s", took, tt.least, tt.most)
+			}
+			// Later callers are told of the same wait without the provider's help.
+			if tt.status == http.StatusTooManyRequests {
+				b.refused(b.do(request{path: "/proxy/roles", header: map[string]string{"Sando-Max-Wait": "100ms"}}), 429, "RATE_LIMITED")
+			}
+		})
+	}
+}
