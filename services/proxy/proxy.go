@@ -113,7 +113,7 @@ func (s *Service) open(ctx context.Context, cfg Config, d Deps) (err error) {
 	if err != nil {
 		return err
 	}
-	s.ledger = writes.New(s.store, ring, writes.Options{Now: d.Now})
+	s.ledger = writes.New(s.store, ring, writes.Options{Now: d.Now, Log: d.Log})
 	return nil
 }
 

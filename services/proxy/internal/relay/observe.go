@@ -19,6 +19,10 @@ import (
 // instrumentation names what measures and traces here.
 const instrumentation = "github.com/sando-dev/sando/services/proxy"
 
+// boundaries are those of the histogram of durations in seconds: from a provider
+// next door to the longest timeout.
+var boundaries = [...]float64{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60}
+
 // An observer measures calls of providers by operation and outcome, and puts
 // them into the trace of their caller.
 type observer struct {
@@ -38,6 +42,7 @@ func newObserver(t telemetry.Telemetry) (*observer, error) {
 	var err error
 	o.duration, err = t.MeterProvider.Meter(instrumentation).Float64Histogram(
 		"sando.proxy.upstream.duration", metric.WithUnit("s"),
+		metric.WithExplicitBucketBoundaries(boundaries[:]...),
 		metric.WithDescription("Time from sending a call to a provider to the header of its answer, by operation and outcome: a status class or a kind of failure."))
 	if err != nil {
 		return nil, fmt.Errorf("relay: %w", err)
