@@ -107,14 +107,9 @@ func (s *Service) insert(ctx context.Context, caller *access.Caller, t store.Tok
 	return t, secret, nil
 }
 
-// subset refuses a token that reaches further than the caller. The services of an MCP server are not compared: they are the same for every server,
-// what its endpoint needs, and nobody's to narrow; its maker reached the mcp service to ask for it.
+// subset refuses a token that reaches further than the caller.
 func subset(t store.Token, caller *access.Caller) error {
-	reach := grants.Reach(t)
-	if t.Kind == store.KindMCP {
-		reach.Services = caller.Grant.Services
-	}
-	if err := reach.Subset(caller.Grant); err != nil {
+	if err := grants.Reach(t).Subset(caller.Grant); err != nil {
 		return rpcerr.Newf(rpcerr.PermissionDenied, "the new token would reach further than this one: %s", err).
 			WithFix("Ask for a reach within that of the token you call with.")
 	}

@@ -18,8 +18,11 @@ const minServerLife = time.Minute
 // maxConfig bounds the configuration of an MCP server, in bytes.
 const maxConfig = 64 << 10
 
-// serverServices are the services that an MCP server's token reaches: the endpoint, and what its tools call.
-func serverServices() []string { return []string{"mcp", "proxy", "unified"} }
+// serverServices are the services that an MCP server's token reaches when it is used by itself: the endpoint, and what its tools call, as far as
+// its maker reaches them. What the endpoint calls on the token's behalf needs no more than the endpoint.
+func serverServices(maker *access.Caller) []string {
+	return slices.DeleteFunc([]string{"mcp", "proxy", "unified"}, func(name string) bool { return !maker.Grant.MayService(name) })
+}
 
 // Server describes an MCP server.
 type Server struct {
@@ -68,7 +71,7 @@ func (s *Service) CreateServer(ctx context.Context, caller *access.Caller, v Ser
 	}
 	now := s.now()
 	t := v.apply(store.Token{
-		Kind: store.KindMCP, EnvironmentID: caller.Grant.EnvironmentID, Accounts: []string{v.AccountID}, Services: serverServices(),
+		Kind: store.KindMCP, EnvironmentID: caller.Grant.EnvironmentID, Accounts: []string{v.AccountID}, Services: serverServices(caller),
 		CreatedAt: now, UpdatedAt: now,
 	})
 	return s.insert(ctx, caller, t, token.PrefixMCP, "mcp_server.create")

@@ -150,7 +150,7 @@ type Config struct {
 
 // ErrMissing: no keys are configured.
 var ErrMissing = errors.New("no keys are configured, and without them credentials can be neither stored nor read; make a key file with " +
-	"`sando keys generate --out keys.yaml` and name it in keys.file, or give its content as SANDO_AUTH_KEYS_RING")
+	"`sando keys generate` and name it in auth.keys.file, or give its content as SANDO_AUTH_KEYS_RING")
 
 // Load reads the ring from where c says. A key file that others than its owner can read is refused.
 func Load(c Config) (Ring, error) {
