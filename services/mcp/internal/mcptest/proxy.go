@@ -42,6 +42,7 @@ type Proxy struct {
 	rows  int
 	fill  int
 	fail  error
+	hold  <-chan struct{}
 	calls []Proxied
 }
 
@@ -57,6 +58,13 @@ func (p *Proxy) Fail(err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.fail = err
+}
+
+// Hold makes every call wait until the channel is closed, or the call is cancelled.
+func (p *Proxy) Hold(until <-chan struct{}) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.hold = until
 }
 
 // Calls are the calls so far.
@@ -77,6 +85,19 @@ func (p *Proxy) Last() Proxied {
 }
 
 func (p *Proxy) note(ctx context.Context, method string, m proto.Message, file []byte) error {
+	hold, err := p.keep(ctx, method, m, file)
+	if hold == nil {
+		return err
+	}
+	select {
+	case <-hold:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (p *Proxy) keep(ctx context.Context, method string, m proto.Message, file []byte) (hold <-chan struct{}, _ error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	c := Proxied{Method: method, Message: proto.Clone(m), Bytes: file}
@@ -85,9 +106,9 @@ func (p *Proxy) note(ctx context.Context, method string, m proto.Message, file [
 	}
 	p.calls = append(p.calls, c)
 	if p.fail != nil {
-		return p.errs.Connect(p.fail, "")
+		return p.hold, p.errs.Connect(p.fail, "")
 	}
-	return nil
+	return p.hold, nil
 }
 
 // List implements ProxyService.

@@ -23,6 +23,9 @@ import (
 	"github.com/sando-dev/sando/services/mcp"
 )
 
+// Drain is how long a replica that is stopped lets calls finish; they are cancelled when three quarters of it are over.
+const Drain = 4 * time.Second
+
 // A Stack is the service on a loopback port, and what it talks to.
 type Stack struct {
 	Auth    *Auth
@@ -55,7 +58,7 @@ func Start(t testing.TB, change ...func(*mcp.Config)) *Stack {
 	return s
 }
 
-// Replica runs one more replica of the service, of the same configuration and with the same others; stop ends it at once.
+// Replica runs one more replica of the service, of the same configuration and with the same others; stop ends it within Drain.
 func (s *Stack) Replica(t testing.TB) (url string, stop func()) {
 	t.Helper()
 	outgoing, err := access.Outgoing(telemetry.Off())
@@ -96,7 +99,7 @@ func (s *Stack) serve(t testing.TB, url string, run func(context.Context) error,
 	go func() { ended <- run(ctx) }()
 	go func() { ended <- listener.Run(ctx) }()
 	stop = sync.OnceFunc(func() {
-		within, done := context.WithTimeout(context.Background(), 10*time.Second)
+		within, done := context.WithTimeout(context.Background(), Drain)
 		defer done()
 		if err := listener.Close(within); err != nil {
 			t.Error(err)
