@@ -106,6 +106,8 @@ func typeOf(f protoreflect.FieldDescriptor) string {
 		return "map"
 	case f.Message() != nil && f.Message().FullName() == "sando.rpc.v1.RawJson":
 		name = "JSON"
+	case f.Message() != nil && f.Message().FullName() == "google.protobuf.ListValue":
+		return "list"
 	case f.Message() != nil:
 		name = string(f.Message().Name())
 	}

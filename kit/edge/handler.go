@@ -46,15 +46,17 @@ func (h *handler) isRPC(r *http.Request) bool {
 	return h.rpc.has(r.URL.Path) || strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc")
 }
 
-// readWhole reads the body of a gRPC-Web call over HTTP/1.1 to its end before
-// the call is served: it holds one message, after which a handler may answer
-// without looking for the end, and a router that is still sending would take
-// that for a broken connection.
+// readWhole reads the body of a call of one message over HTTP/1.1 to its end
+// before the call is served: a handler may answer without looking for the end,
+// and a router that is still sending would take that for a broken connection.
 func (h *handler) readWhole(r *http.Request) error {
-	if r.ProtoMajor != 1 || !strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc-web") {
+	contentType := r.Header.Get("Content-Type")
+	one := strings.HasPrefix(contentType, "application/grpc-web") ||
+		strings.HasPrefix(contentType, "application/json") || strings.HasPrefix(contentType, "application/proto")
+	if r.ProtoMajor != 1 || !one || r.Body == nil || r.Body == http.NoBody {
 		return nil
 	}
-	const frame = 5 // flags and length of the message
+	const frame = 5 // flags and length of a gRPC-Web message
 	body, err := io.ReadAll(io.LimitReader(r.Body, h.o.MaxBody+frame+1))
 	if err != nil {
 		return err

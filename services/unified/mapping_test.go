@@ -189,16 +189,16 @@ func TestAgentIsTheAuthor(t *testing.T) {
 	m := newMapper(t)
 	ctx := as(t, "api")
 	info, _ := connect.CallInfoForClientContext(ctx)
-	info.RequestHeader().Set("Sando-Agent", "claude-code/1.0")
+	info.RequestHeader().Set("Sando-Agent", "assistant/1.0")
 	res, err := m.mappings.PutOverride(ctx, &mappingv1.PutOverrideRequest{
 		Model: "user-directory", Resource: "users", Layer: environmentLayer, Override: raw(`{"fields":{"bio":{"constant":"\"x\""}}}`), Reason: "asked to",
 	})
-	if err != nil || res.Version.Author != "agent:claude-code/1.0" {
+	if err != nil || res.Version.Author != "agent:assistant/1.0" {
 		t.Fatalf("%v, %v", res, err)
 	}
 	entries := m.log.entries
 	if len(entries) != 2 || entries[0].Phase != "intent" || entries[1].GetIntentId() != entries[0].Id || entries[1].Status != 200 ||
-		entries[1].Action != "mapping.put_override" || entries[1].ActorId != "tok-api" || entries[1].GetClient() != "claude-code/1.0" {
+		entries[1].Action != "mapping.put_override" || entries[1].ActorId != "tok-api" || entries[1].GetClient() != "assistant/1.0" {
 		t.Errorf("audit: %v", entries)
 	}
 }
