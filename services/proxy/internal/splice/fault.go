@@ -5,13 +5,14 @@ import (
 	"fmt"
 )
 
+// Callers read these texts, so they do not name the package.
 var (
 	// ErrNoData means that the body is JSON but has none of the data keys.
-	ErrNoData = errors.New("splice: the body has no data")
+	ErrNoData = errors.New("the body has no data")
 	// ErrShape means that the data is not of the kind the catalog names.
-	ErrShape = errors.New("splice: the data has another shape")
+	ErrShape = errors.New("the data has another shape")
 	// ErrTruncated means that the body ended inside of its value.
-	ErrTruncated = errors.New("splice: the body broke off")
+	ErrTruncated = errors.New("the body broke off")
 )
 
 // A MalformedError says where a body stops being JSON.
@@ -21,13 +22,13 @@ type MalformedError struct {
 }
 
 func (e *MalformedError) Error() string {
-	return fmt.Sprintf("splice: the body is not JSON at byte %d: %s", e.Offset, e.Reason)
+	return fmt.Sprintf("the body is not JSON at byte %d: %s", e.Offset, e.Reason)
 }
 
 // A WriteError means that the receiver of the data failed, not its source.
 type WriteError struct{ Err error }
 
-func (e *WriteError) Error() string { return "splice: write: " + e.Err.Error() }
+func (e *WriteError) Error() string { return "write: " + e.Err.Error() }
 
 // Unwrap gives the writer's error.
 func (e *WriteError) Unwrap() error { return e.Err }

@@ -21,7 +21,7 @@ func Members(body []byte) ([]string, error) {
 		case ev == used:
 			return names, nil
 		case ev == valueStart && m.level == 0 && body[i-1] != '{':
-			return nil, errors.New("splice: the body is no object")
+			return nil, errors.New("the body is not a JSON object")
 		case ev == nameStart:
 			from = i
 		case ev == nameEnd:
