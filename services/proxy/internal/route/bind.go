@@ -1,8 +1,10 @@
 package route
 
 import (
+	"net/url"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/sando-dev/sando/kit/rpcerr"
 	"github.com/sando-dev/sando/services/proxy/internal/query"
@@ -83,7 +85,7 @@ func (o *Operation) bindBody(b *Binding, bad *violations, body []byte) {
 	if len(body) > 0 {
 		var err error
 		if members, err = splice.Members(body); err != nil {
-			bad.add("body", "must be a JSON object: "+err.Error())
+			bad.add("body", err.Error())
 			return
 		}
 	}
@@ -112,11 +114,19 @@ func (v *violations) place(name, value string) {
 	switch {
 	case value == "":
 		v.add(name, "is required")
-	case value == "." || value == "..":
-		v.add(name, "is not an id")
-	case len(value) > 512 || strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r == 0x7f }):
+	case value == "." || len(value) > 512 || wanders(value):
 		v.add(name, "is not an id")
 	}
+}
+
+// wanders tells that a value may lead elsewhere in a path, also where somebody
+// on the way decodes it once more.
+func wanders(value string) bool {
+	if strings.ContainsAny(value, `/\`) || strings.Contains(value, "..") || strings.ContainsFunc(value, unicode.IsControl) {
+		return true
+	}
+	decoded, err := url.PathUnescape(value)
+	return err == nil && decoded != value && wanders(decoded)
 }
 
 func (v violations) err() error {
