@@ -73,6 +73,17 @@ func (q Query) Has(key string) bool {
 	return slices.ContainsFunc(q, func(p Pair) bool { return p.Key == key })
 }
 
+// Repeats says whether a parameter is given more than once.
+func (q Query) Repeats(key string) bool {
+	n := 0
+	for _, p := range q {
+		if p.Key == key {
+			n++
+		}
+	}
+	return n > 1
+}
+
 // Rename gives a parameter the name that the provider knows.
 func (q Query) Rename(from, to string) {
 	for i, p := range q {

@@ -86,6 +86,11 @@ func (s *Service) admit(ctx context.Context, account, rawQuery string) (*call, q
 	if err != nil {
 		return nil, nil, rpcerr.Invalid("query", err.Error())
 	}
+	for _, ours := range []string{catalog.ArgumentAccount, catalog.ArgumentLimit, catalog.ArgumentCursor} {
+		if q.Repeats(ours) {
+			return nil, nil, rpcerr.Invalid(ours, "is given more than once")
+		}
+	}
 	fromQuery, given, q := q.Take(catalog.ArgumentAccount)
 	if given && account == "" {
 		account = fromQuery
