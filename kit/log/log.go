@@ -40,31 +40,60 @@ func New(w io.Writer, level slog.Leveler, format Format) (*slog.Logger, func()) 
 	if format == Text {
 		h = slog.NewTextHandler(out, opts)
 	}
-	return slog.New(&handler{Handler: h, out: out}), out.flush
+	return slog.New(&handler{Handler: h, out: out, appends: format == JSON}), out.flush
 }
 
 // handler adds the trace to a line, and sees to it that errors are not lost in
-// the buffer.
+// the buffer. Lines that it can write by appending do not reach slog's handler.
 type handler struct {
 	slog.Handler
 	out *buffer
+	// appends says that lines may be appended, with bound behind the message.
+	appends bool
+	bound   []byte
 }
 
 func (h *handler) Handle(ctx context.Context, r slog.Record) error {
-	if sc := trace.SpanContextFromContext(ctx); sc.IsValid() {
-		r.AddAttrs(slog.String("trace_id", sc.TraceID().String()), slog.String("span_id", sc.SpanID().String()))
-	}
-	err := h.Handler.Handle(ctx, r)
+	sc := trace.SpanContextFromContext(ctx)
+	err := h.line(ctx, r, sc)
 	if r.Level >= slog.LevelError {
 		h.out.flush()
 	}
 	return err
 }
 
+func (h *handler) line(ctx context.Context, r slog.Record, sc trace.SpanContext) error {
+	if h.appends {
+		b, _ := lines.Get().(*[]byte)
+		line, ok := appendLine((*b)[:0], &r, h.bound, sc)
+		if ok {
+			_, _ = h.out.Write(line)
+		}
+		if cap(line) <= lineLimit {
+			*b = line
+			lines.Put(b)
+		}
+		if ok {
+			return nil
+		}
+	}
+	if sc.IsValid() {
+		r.AddAttrs(slog.String("trace_id", sc.TraceID().String()), slog.String("span_id", sc.SpanID().String()))
+	}
+	return h.Handler.Handle(ctx, r)
+}
+
 func (h *handler) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return &handler{h.Handler.WithAttrs(attrs), h.out}
+	next := &handler{Handler: h.Handler.WithAttrs(attrs), out: h.out, appends: h.appends}
+	next.bound = append(next.bound, h.bound...)
+	for _, a := range attrs {
+		var ok bool
+		next.bound, ok = appendAttr(next.bound, a)
+		next.appends = next.appends && ok
+	}
+	return next
 }
 
 func (h *handler) WithGroup(name string) slog.Handler {
-	return &handler{h.Handler.WithGroup(name), h.out}
+	return &handler{Handler: h.Handler.WithGroup(name), out: h.out}
 }
