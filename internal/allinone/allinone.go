@@ -40,21 +40,24 @@ type Product struct {
 	server   *edge.Server
 }
 
-// New builds everything and binds the port. What fails leaves nothing open.
-func New(ctx context.Context, cfg Config, log *slog.Logger, t telemetry.Telemetry) (p *Product, err error) {
-	p = &Product{log: log}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, p.closeServices(ctx))
-		}
-	}()
+// New builds everything and binds the ports. What fails leaves nothing open.
+func New(ctx context.Context, cfg Config, log *slog.Logger, t telemetry.Telemetry) (*Product, error) {
+	p := &Product{log: log}
+	if err := p.open(ctx, cfg, t); err != nil {
+		return nil, errors.Join(err, p.closeServices(ctx))
+	}
+	return p, nil
+}
+
+// open builds the services and binds the ports.
+func (p *Product) open(ctx context.Context, cfg Config, t telemetry.Telemetry) error {
 	errorTable, err := access.ErrorTable()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	public := edge.NewMux(edge.MuxOptions{Errors: errorTable, JSON: access.JSON(), Log: log})
+	public := edge.NewMux(edge.MuxOptions{Errors: errorTable, JSON: access.JSON(), Log: p.log})
 	// Nobody listens to this one: internal calls go by the switchboard.
-	internal := edge.NewMux(edge.MuxOptions{Errors: errorTable, JSON: access.JSON(), Log: log})
+	internal := edge.NewMux(edge.MuxOptions{Errors: errorTable, JSON: access.JSON(), Log: p.log})
 	if err := p.build(ctx, cfg, t, func(name string, s service) error {
 		// Two parts, because what a service holds is freed only after its Run has returned.
 		p.services = append(p.services,
@@ -63,15 +66,15 @@ func New(ctx context.Context, cfg Config, log *slog.Logger, t telemetry.Telemetr
 		public.ReadyWhen(name, s.Ready)
 		return s.Mount(public, internal)
 	}); err != nil {
-		return nil, err
+		return err
 	}
-	if p.debug, err = cfg.Debug.Bind(log); err != nil {
-		return nil, err
+	if p.debug, err = cfg.Debug.Bind(p.log); err != nil {
+		return err
 	}
 	if p.server, err = edge.Listen(cfg.Edge, public.Handler(), nil); err != nil {
-		return nil, errors.Join(err, p.debug.Close(ctx))
+		return errors.Join(err, p.debug.Close(ctx))
 	}
-	return p, nil
+	return nil
 }
 
 // build constructs the services in the order in which they start and hands each to add.

@@ -136,6 +136,11 @@ func (t *Table) fromLocal(ce *connect.Error) *Error {
 	if e := t.fromPlain(cause); e.Code != Internal {
 		return e
 	}
+	if ce.Code() == connect.CodeCanceled && cause != nil {
+		// A connection that the peer reset: connect calls that cancelled, but
+		// nobody gave up.
+		return New(Unavailable, "").WithCause(ce)
+	}
 	return New(codeOf(ce.Code()), "").WithCause(ce)
 }
 

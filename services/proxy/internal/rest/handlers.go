@@ -11,7 +11,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/sando-dev/sando/access"
 	"github.com/sando-dev/sando/kit/rpcerr"
 	"github.com/sando-dev/sando/services/proxy/internal/relay"
 )
@@ -180,14 +179,20 @@ func unpack(form *multipart.Reader) (*relay.Parcel, error) {
 	}
 }
 
-// hold keeps a file while the rest of the form is read. The body of a request
-// is bounded, so that is no more than a few megabytes.
+const (
+	// mostFile is how much of a file is kept, in bytes: more than any upload takes, so that what is cut here is refused for its size further on.
+	mostFile = 4 << 20
+	// mostUpload is how much of an upload is read. A client that sends too much hears so only if it is let finish; one that sends more is cut.
+	mostUpload = 16 << 20
+)
+
+// hold keeps a file while the rest of the form is read.
 func hold(p *relay.Parcel, part *multipart.Part) error {
-	file, err := io.ReadAll(part)
-	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return rpcerr.Newf(access.CodeFileRejected, "the file has more than %d bytes", tooLarge.Limit).WithCause(err)
+	file, err := io.ReadAll(io.LimitReader(part, mostFile))
+	if err == nil {
+		_, err = io.Copy(io.Discard, part)
 	}
-	if err != nil {
+	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); err != nil && !tooLarge {
 		return formFault(err)
 	}
 	p.Name, p.MediaType, p.File = part.FileName(), part.Header.Get("Content-Type"), bytes.NewReader(file)

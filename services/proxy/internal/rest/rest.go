@@ -58,7 +58,7 @@ func (s Surface) Mount(mux *edge.Mux) error {
 	remove := as(proxyv1connect.ProxyServiceDeleteProcedure, s.write("delete"))
 	get := as(proxyv1connect.ProxyServiceGetProcedure, s.get)
 	invoke := as(proxyv1connect.ProxyServiceInvokeProcedure, s.invoke)
-	post := byForm(invoke, as(proxyv1connect.ProxyServiceUploadProcedure, s.upload))
+	post := byForm(invoke, edge.MaxBody(mostUpload, as(proxyv1connect.ProxyServiceUploadProcedure, s.upload)))
 	invokeGet := s.byKind(invoke, as(proxyv1connect.ProxyServiceDownloadProcedure, s.download))
 	custom := as(proxyv1connect.ProxyServiceCustomProcedure, s.custom)
 
