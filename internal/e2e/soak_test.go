@@ -21,8 +21,11 @@ func TestSoak(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	p, s := startDev(t)
-	l := newLoad(s)
+	// The product by itself, so that its memory is its own and not also the stand-in's.
+	o := newOperator(t)
+	s := o.serve(t)
+	link(t, &s)
+	p, l := o.server, newLoad(s)
 	finish := l.start(t)
 	began, early := time.Now(), 0
 	for n := 0; time.Since(began) < duration; n++ {
