@@ -280,3 +280,20 @@ func TestHelp(t *testing.T) {
 		t.Errorf("got %s", help.Usage())
 	}
 }
+
+func TestVariablesOfOthersAreLeftAlone(t *testing.T) {
+	var cfg struct {
+		Listen string `yaml:"listen"`
+	}
+	for _, name := range []string{"SANDO_TOKEN", "SANDO_URL", "SANDO_ACCOUNT"} {
+		env := map[string]string{name: "x"}
+		err := config.Load(&cfg, config.Options{
+			Prefix:  "SANDO_",
+			Env:     func(k string) (string, bool) { v, ok := env[k]; return v, ok },
+			Environ: func() []string { return []string{name + "=x"} },
+		})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

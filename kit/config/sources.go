@@ -126,9 +126,10 @@ func fromEnv(leaves []leaf, o Options) error {
 	return errors.Join(append(errs, unknownEnv(o, known)...)...)
 }
 
-// unknownEnv finds variables under the prefix that mean nothing: most likely
-// they are misspelt, and running without what they were to say is worse than
-// not running.
+// unknownEnv refuses variables under the prefix that are meant for a setting
+// and name none: those of a section that exists, and those that are nearly a
+// setting's name. Others share the prefix with us, such as a client's address
+// in the same shell, and are left alone.
 func unknownEnv(o Options, known []string) []error {
 	if o.Environ == nil || o.Prefix == "" {
 		return nil
@@ -136,11 +137,21 @@ func unknownEnv(o Options, known []string) []error {
 	var errs []error
 	for _, pair := range o.Environ() {
 		name, _, _ := strings.Cut(pair, "=")
-		if strings.HasPrefix(name, o.Prefix) && !slices.Contains(known, name) {
-			errs = append(errs, fmt.Errorf("unknown variable %s%s", name, suggest(name, known, "")))
+		if !strings.HasPrefix(name, o.Prefix) || slices.Contains(known, name) {
+			continue
+		}
+		near := suggest(name, known, "")
+		if near != "" || ofSection(name, o.Prefix, known) {
+			errs = append(errs, fmt.Errorf("unknown variable %s%s", name, near))
 		}
 	}
 	return errs
+}
+
+// ofSection reports whether a name starts with the section of known ones.
+func ofSection(name, prefix string, known []string) bool {
+	section, _, nested := strings.Cut(strings.TrimPrefix(name, prefix), "_")
+	return nested && slices.ContainsFunc(known, func(k string) bool { return strings.HasPrefix(k, prefix+section+"_") })
 }
 
 func fromFile(dst any, path string) error {
