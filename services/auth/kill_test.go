@@ -323,7 +323,7 @@ func (h handles) recordForEver(ctx context.Context, out *acks, environment strin
 	for {
 		res, err := h.log.AppendAudit(ctx, &iv1.AppendAuditRequest{Entries: []*authv1.LogEntry{
 			{EnvironmentId: environment, LogType: "mcp", Phase: "intent", Action: "torii.users.update"},
-			{EnvironmentId: environment, LogType: "mcp", Phase: "outcome", Action: "torii.users.update", Status: 200},
+			{EnvironmentId: environment, LogType: "mcp", Phase: "outcome", Action: "torii.users.update", Status: new(int32(200))},
 		}})
 		if err != nil {
 			return err

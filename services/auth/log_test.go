@@ -1,6 +1,7 @@
 package auth_test
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"testing"
@@ -23,7 +24,7 @@ func TestLog(t *testing.T) {
 	entry := func(id string, change func(*authv1.LogEntry)) *authv1.LogEntry {
 		e := &authv1.LogEntry{
 			Id: id, EnvironmentId: w.environment, LogType: "mcp", Phase: "outcome", Action: "torii.users.list", ActorKind: "mcp", ActorId: "m1",
-			Status: 200, CreatedAt: timestamppb.New(w.clock.Now()),
+			Status: new(int32(200)), CreatedAt: timestamppb.New(w.clock.Now()),
 		}
 		change(e)
 		return e
@@ -33,7 +34,7 @@ func TestLog(t *testing.T) {
 			e.IntegratedAccountId, e.McpServerId, e.ToolName = &id, text("m1"), text("list_all_torii_users")
 			e.Arguments = &rpcv1.RawJson{Json: []byte(`{"limit": 9007199254740993}`)}
 		}),
-		entry("01-b", func(e *authv1.LogEntry) { e.Status, e.Code = 403, text("OPERATION_NOT_GRANTED") }),
+		entry("01-b", func(e *authv1.LogEntry) { e.Status, e.Code = new(int32(403)), text("OPERATION_NOT_GRANTED") }),
 	}
 	for range 2 { // repeated, it must not be recorded twice
 		if _, err := log.AppendAudit(t.Context(), &iv1.AppendAuditRequest{Entries: batch}); err != nil {
@@ -177,4 +178,38 @@ func TestAppendConcurrently(t *testing.T) {
 	if rows := w.call(w.token, "GET", "/log?log_type=mcp&limit=1000", "").want(200).list(); len(rows) != 2*good {
 		t.Errorf("%d entries of %d", len(rows), 2*good)
 	}
+}
+
+// An intent has no status, and no filter by status finds it; what ended has one.
+func TestIntentsHaveNoStatus(t *testing.T) {
+	w := start(t)
+	log := internalauthv1connect.NewAuditServiceClient(w.internal)
+	appends := func(phase string, status *int32) error {
+		_, err := log.AppendAudit(t.Context(), &iv1.AppendAuditRequest{Entries: []*authv1.LogEntry{
+			{EnvironmentId: w.environment, LogType: "unified_proxy_api", Phase: phase, Action: "torii.users.update", Status: status},
+		}})
+		return err
+	}
+	if err := errors.Join(appends("intent", nil), appends("outcome", new(int32(200)))); err != nil {
+		t.Fatal(err)
+	}
+	for phase, status := range map[string]*int32{"intent": new(int32(200)), "outcome": nil} {
+		if err := appends(phase, status); err == nil {
+			t.Errorf("an %s with the status %v was recorded", phase, status)
+		}
+	}
+	rows := w.call(w.token, "GET", "/log?log_type=unified_proxy_api", "").want(200).list()
+	if len(rows) != 2 {
+		t.Fatalf("%d entries, want intent and outcome", len(rows))
+	}
+	if status, ok := rows[1]["status"]; ok {
+		t.Errorf("the intent has the status %v", status)
+	}
+	if rows[0]["status"] != float64(200) {
+		t.Errorf("the outcome has the status %v", rows[0]["status"])
+	}
+	if rows := w.call(w.token, "GET", "/log?log_type=unified_proxy_api&status=200", "").want(200).list(); len(rows) != 1 || rows[0]["phase"] != "outcome" {
+		t.Errorf("filtered by status: %v", rows)
+	}
+	w.call(w.token, "GET", "/log?status=0", "").want(400, "VALIDATION_FAILED")
 }

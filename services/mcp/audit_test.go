@@ -31,22 +31,22 @@ func TestCallsAreRecorded(t *testing.T) {
 		fails                 error
 		want                  *authv1.LogEntry
 	}{
-		{"success", "get_single_torii_user_by_id", `{"id":7}`, nil, &authv1.LogEntry{Action: "torii.users.get", Status: 200, Arguments: rawJSON(`{"id":7}`)}},
+		{"success", "get_single_torii_user_by_id", `{"id":7}`, nil, &authv1.LogEntry{Action: "torii.users.get", Status: new(int32(200)), Arguments: rawJSON(`{"id":7}`)}},
 		{
 			"bad arguments", "get_single_torii_user_by_id", `{}`, nil,
-			&authv1.LogEntry{Action: "torii.users.get", Status: 400, Code: new("VALIDATION_FAILED")},
+			&authv1.LogEntry{Action: "torii.users.get", Status: new(int32(400)), Code: new("VALIDATION_FAILED")},
 		},
 		{
 			"provider's error", "get_single_torii_user_by_id", `{"id":8}`, upstream,
-			&authv1.LogEntry{Action: "torii.users.get", Status: 404, Code: new("UPSTREAM_NOT_FOUND"), UpstreamStatus: new(int32(404)), Arguments: rawJSON(`{"id":8}`)},
+			&authv1.LogEntry{Action: "torii.users.get", Status: new(int32(404)), Code: new("UPSTREAM_NOT_FOUND"), UpstreamStatus: new(int32(404)), Arguments: rawJSON(`{"id":8}`)},
 		},
 		{
 			"out of scope", "delete_a_torii_contract_by_id", `{"id":7}`, nil,
-			&authv1.LogEntry{Action: "torii.contracts.delete", Status: 403, Code: new("OPERATION_NOT_GRANTED")},
+			&authv1.LogEntry{Action: "torii.contracts.delete", Status: new(int32(403)), Code: new("OPERATION_NOT_GRANTED")},
 		},
 		{
 			"no such tool", "drop_everything", `{}`, nil,
-			&authv1.LogEntry{Action: "mcp.tools.call", Status: 404, Code: new("UNKNOWN_TOOL")},
+			&authv1.LogEntry{Action: "mcp.tools.call", Status: new(int32(404)), Code: new("UNKNOWN_TOOL")},
 		},
 	}
 	for _, test := range tests {

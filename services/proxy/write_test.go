@@ -92,7 +92,7 @@ func TestWriteIsOnRecordBeforeAndAfter(t *testing.T) {
 		t.Fatalf("%d audit entries, want intent and outcome", len(entries))
 	}
 	intent, outcome := entries[0], entries[1]
-	if intent.GetPhase() != "intent" || intent.GetStatus() != 0 || intent.GetArgumentsDigest() == "" || intent.GetIntegratedAccountId() != account {
+	if intent.GetPhase() != "intent" || intent.Status != nil || intent.GetArgumentsDigest() == "" || intent.GetIntegratedAccountId() != account {
 		t.Errorf("intent = %v", intent)
 	}
 	if outcome.GetPhase() != "outcome" || outcome.GetStatus() != 200 || outcome.GetIntentId() != intent.GetId() || outcome.GetUpstreamStatus() != 200 {

@@ -197,7 +197,7 @@ func TestAgentIsTheAuthor(t *testing.T) {
 		t.Fatalf("%v, %v", res, err)
 	}
 	entries := m.log.entries
-	if len(entries) != 2 || entries[0].Phase != "intent" || entries[1].GetIntentId() != entries[0].Id || entries[1].Status != 200 ||
+	if len(entries) != 2 || entries[0].Phase != "intent" || entries[1].GetIntentId() != entries[0].Id || entries[1].GetStatus() != 200 ||
 		entries[1].Action != "mapping.put_override" || entries[1].ActorId != "tok-api" || entries[1].GetClient() != "assistant/1.0" {
 		t.Errorf("audit: %v", entries)
 	}

@@ -54,8 +54,8 @@ type LogEntry struct {
 	ToolName *string `protobuf:"bytes,12,opt,name=tool_name,json=toolName,proto3,oneof" json:"tool_name,omitempty"`
 	// MCP client's own name and version.
 	Client *string `protobuf:"bytes,13,opt,name=client,proto3,oneof" json:"client,omitempty"`
-	// HTTP status of the outcome as REST would show it; 0 for an intent.
-	Status int32 `protobuf:"varint,14,opt,name=status,proto3" json:"status,omitempty"`
+	// HTTP status of the outcome as REST would show it; an intent has none.
+	Status *int32 `protobuf:"varint,14,opt,name=status,proto3,oneof" json:"status,omitempty"`
 	// Error code of a failed outcome.
 	Code *string `protobuf:"bytes,15,opt,name=code,proto3,oneof" json:"code,omitempty"`
 	// Status the provider answered.
@@ -200,8 +200,8 @@ func (x *LogEntry) GetClient() string {
 }
 
 func (x *LogEntry) GetStatus() int32 {
-	if x != nil {
-		return x.Status
+	if x != nil && x.Status != nil {
+		return *x.Status
 	}
 	return 0
 }
@@ -455,7 +455,7 @@ var File_sando_auth_v1_log_proto protoreflect.FileDescriptor
 
 const file_sando_auth_v1_log_proto_rawDesc = "" +
 	"\n" +
-	"\x17sando/auth/v1/log.proto\x12\rsando.auth.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bsando/rpc/v1/raw_json.proto\"\xd0\a\n" +
+	"\x17sando/auth/v1/log.proto\x12\rsando.auth.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bsando/rpc/v1/raw_json.proto\"\xe0\a\n" +
 	"\bLogEntry\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12%\n" +
 	"\x0eenvironment_id\x18\x02 \x01(\tR\renvironmentId\x12\x1a\n" +
@@ -472,25 +472,26 @@ const file_sando_auth_v1_log_proto_rawDesc = "" +
 	" \x01(\tH\x00R\x13integratedAccountId\x88\x01\x01\x12'\n" +
 	"\rmcp_server_id\x18\v \x01(\tH\x01R\vmcpServerId\x88\x01\x01\x12 \n" +
 	"\ttool_name\x18\f \x01(\tH\x02R\btoolName\x88\x01\x01\x12\x1b\n" +
-	"\x06client\x18\r \x01(\tH\x03R\x06client\x88\x01\x01\x12\x16\n" +
-	"\x06status\x18\x0e \x01(\x05R\x06status\x12\x17\n" +
-	"\x04code\x18\x0f \x01(\tH\x04R\x04code\x88\x01\x01\x12,\n" +
-	"\x0fupstream_status\x18\x10 \x01(\x05H\x05R\x0eupstreamStatus\x88\x01\x01\x12$\n" +
-	"\vduration_ms\x18\x11 \x01(\x05H\x06R\n" +
+	"\x06client\x18\r \x01(\tH\x03R\x06client\x88\x01\x01\x12\x1b\n" +
+	"\x06status\x18\x0e \x01(\x05H\x04R\x06status\x88\x01\x01\x12\x17\n" +
+	"\x04code\x18\x0f \x01(\tH\x05R\x04code\x88\x01\x01\x12,\n" +
+	"\x0fupstream_status\x18\x10 \x01(\x05H\x06R\x0eupstreamStatus\x88\x01\x01\x12$\n" +
+	"\vduration_ms\x18\x11 \x01(\x05H\aR\n" +
 	"durationMs\x88\x01\x01\x12.\n" +
-	"\x10arguments_digest\x18\x12 \x01(\tH\aR\x0fargumentsDigest\x88\x01\x01\x128\n" +
-	"\targuments\x18\x13 \x01(\v2\x15.sando.rpc.v1.RawJsonH\bR\targuments\x88\x01\x01\x12\x1d\n" +
+	"\x10arguments_digest\x18\x12 \x01(\tH\bR\x0fargumentsDigest\x88\x01\x01\x128\n" +
+	"\targuments\x18\x13 \x01(\v2\x15.sando.rpc.v1.RawJsonH\tR\targuments\x88\x01\x01\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\x14 \x01(\tR\trequestId\x12\x1e\n" +
-	"\btrace_id\x18\x15 \x01(\tH\tR\atraceId\x88\x01\x01\x12 \n" +
-	"\tintent_id\x18\x16 \x01(\tH\n" +
-	"R\bintentId\x88\x01\x01\x12\x12\n" +
+	"\btrace_id\x18\x15 \x01(\tH\n" +
+	"R\atraceId\x88\x01\x01\x12 \n" +
+	"\tintent_id\x18\x16 \x01(\tH\vR\bintentId\x88\x01\x01\x12\x12\n" +
 	"\x04hash\x18\x17 \x01(\tR\x04hashB\x18\n" +
 	"\x16_integrated_account_idB\x10\n" +
 	"\x0e_mcp_server_idB\f\n" +
 	"\n" +
 	"_tool_nameB\t\n" +
-	"\a_clientB\a\n" +
+	"\a_clientB\t\n" +
+	"\a_statusB\a\n" +
 	"\x05_codeB\x12\n" +
 	"\x10_upstream_statusB\x0e\n" +
 	"\f_duration_msB\x13\n" +
@@ -499,12 +500,13 @@ const file_sando_auth_v1_log_proto_rawDesc = "" +
 	"_argumentsB\v\n" +
 	"\t_trace_idB\f\n" +
 	"\n" +
-	"_intent_id\"\xeb\x04\n" +
+	"_intent_id\"\xf7\x04\n" +
 	"\x15ListLogEntriesRequest\x12J\n" +
 	"\blog_type\x18\x01 \x01(\tB*\xbaH'r%R\x11unified_proxy_apiR\x03mcpR\x05adminR\x04linkH\x00R\alogType\x88\x01\x01\x12C\n" +
 	"\rcreated_at_gt\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampH\x01R\vcreatedAtGt\x88\x01\x01\x12C\n" +
-	"\rcreated_at_lt\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampH\x02R\vcreatedAtLt\x88\x01\x01\x12\x1b\n" +
-	"\x06status\x18\x04 \x01(\x05H\x03R\x06status\x88\x01\x01\x127\n" +
+	"\rcreated_at_lt\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampH\x02R\vcreatedAtLt\x88\x01\x01\x12'\n" +
+	"\x06status\x18\x04 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xd7\x04(dH\x03R\x06status\x88\x01\x01\x127\n" +
 	"\x15integrated_account_id\x18\x05 \x01(\tH\x04R\x13integratedAccountId\x88\x01\x01\x12'\n" +
 	"\rmcp_server_id\x18\x06 \x01(\tH\x05R\vmcpServerId\x88\x01\x01\x12 \n" +
 	"\ttool_name\x18\a \x01(\tH\x06R\btoolName\x88\x01\x01\x12%\n" +

@@ -253,7 +253,7 @@ func (s *Service) failed(ctx context.Context, a store.Account, logType, action s
 	e := entryFor(ctx, a, logType, action)
 	why := s.o.Errors.From(cause)
 	code := string(why.Code)
-	e.Code, e.Status = &code, int32(s.status(why))
+	e.Code, e.Status = &code, new(int32(s.status(why)))
 	if err := s.o.Store.Update(ctx, func(w store.Writer) error { return audit.Record(ctx, w, s.now(), e) }); err != nil {
 		return rpcerr.New(access.CodeAuditUnavailable, "").WithCause(errors.Join(err, cause))
 	}

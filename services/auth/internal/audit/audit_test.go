@@ -64,7 +64,7 @@ func (l *log) append(i int) {
 	l.t.Helper()
 	l.update(func(ctx context.Context, w store.Writer) error {
 		return audit.Record(ctx, w, start.Add(time.Duration(i)*time.Hour), &authv1.LogEntry{
-			Id: fmt.Sprint("id", i), EnvironmentId: "env", LogType: "mcp", Phase: "outcome", Action: fmt.Sprint("act ", i), Status: 200,
+			Id: fmt.Sprint("id", i), EnvironmentId: "env", LogType: "mcp", Phase: "outcome", Action: fmt.Sprint("act ", i), Status: new(int32(200)),
 			Arguments: &rpcv1.RawJson{Json: []byte(`{"q":"<b>&` + "\u2028" + `","n":9007199254740993}`)},
 		})
 	})

@@ -39,7 +39,7 @@ type Body struct {
 	MCPServerID     string          `json:"mcp_server_id,omitempty"`
 	ToolName        string          `json:"tool_name,omitempty"`
 	Client          string          `json:"client,omitempty"`
-	Status          int32           `json:"status"`
+	Status          int32           `json:"status,omitempty"`
 	Code            string          `json:"code,omitempty"`
 	UpstreamStatus  int32           `json:"upstream_status,omitempty"`
 	DurationMS      *int32          `json:"duration_ms,omitempty"`
@@ -110,10 +110,13 @@ func Entry(row store.LogEntry) (*authv1.LogEntry, error) {
 	}
 	e := &authv1.LogEntry{
 		Id: b.ID, EnvironmentId: b.EnvironmentID, Sequence: b.Sequence, LogType: b.LogType, Phase: b.Phase, CreatedAt: timestamppb.New(at),
-		ActorKind: b.ActorKind, ActorId: b.ActorID, Action: b.Action, Status: b.Status, RequestId: b.RequestID, DurationMs: b.DurationMS,
+		ActorKind: b.ActorKind, ActorId: b.ActorID, Action: b.Action, RequestId: b.RequestID, DurationMs: b.DurationMS,
 		IntegratedAccountId: optional(b.AccountID), McpServerId: optional(b.MCPServerID), ToolName: optional(b.ToolName), Client: optional(b.Client),
 		Code: optional(b.Code), ArgumentsDigest: optional(b.ArgumentsDigest), TraceId: optional(b.TraceID), IntentId: optional(b.IntentID),
 		Hash: hex.EncodeToString(row.Hash),
+	}
+	if b.Status != 0 {
+		e.Status = &b.Status
 	}
 	if b.UpstreamStatus != 0 {
 		e.UpstreamStatus = &b.UpstreamStatus

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"time"
 
@@ -45,6 +46,8 @@ func complete(e *authv1.LogEntry, now time.Time) error {
 		return fmt.Errorf("%w: %s has the type %q", ErrEntry, e.GetId(), e.GetLogType())
 	case e.GetPhase() != "intent" && e.GetPhase() != "outcome":
 		return fmt.Errorf("%w: %s has the phase %q", ErrEntry, e.GetId(), e.GetPhase())
+	case (e.GetPhase() == "outcome") != (e.GetStatus() != 0):
+		return fmt.Errorf("%w: %s is an %s with the status %d", ErrEntry, e.GetId(), e.GetPhase(), e.GetStatus())
 	}
 	if a := e.GetArguments().GetJson(); len(a) > maxArguments || a != nil && !json.Valid(a) {
 		e.Arguments = nil // the digest still tells what they were
@@ -96,7 +99,7 @@ func Record(ctx context.Context, w store.Writer, now time.Time, entries ...*auth
 // Act makes the entry of something that the caller in ctx did to auth itself. Fields that it leaves empty are for the caller to fill.
 func Act(ctx context.Context, logType, action string) *authv1.LogEntry {
 	e := &authv1.LogEntry{
-		LogType: logType, Phase: "outcome", Action: action, Status: 200, ArgumentsDigest: digestFrom(ctx), RequestId: interceptor.RequestIDFrom(ctx),
+		LogType: logType, Phase: "outcome", Action: action, Status: new(int32(http.StatusOK)), ArgumentsDigest: digestFrom(ctx), RequestId: interceptor.RequestIDFrom(ctx),
 	}
 	if c, ok := access.FromContext(ctx); ok {
 		e.EnvironmentId, e.ActorKind, e.ActorId = c.Grant.EnvironmentID, c.Grant.Kind, c.Grant.TokenID

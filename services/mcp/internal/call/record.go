@@ -59,7 +59,7 @@ func (p *Pipeline) entry(ctx context.Context, w *work, outcome error) (*authv1.L
 		McpServerId:     optional(caller.Grant.MCPServerID),
 		ToolName:        optional(w.Name),
 		Client:          optional(w.Client),
-		Status:          http.StatusOK,
+		Status:          new(int32(http.StatusOK)),
 		DurationMs:      new(int32(p.Now().Sub(w.start).Milliseconds())),
 		ArgumentsDigest: new(hex.EncodeToString(digest[:])),
 		RequestId:       interceptor.RequestIDFrom(ctx),
@@ -90,10 +90,11 @@ func (p *Pipeline) describe(e *authv1.LogEntry, w *work, outcome error) {
 	}
 	fault := p.Errors.From(outcome)
 	e.Code = new(string(fault.Code))
-	e.Status = int32(fault.Status)
-	if row, ok := p.Errors.Entry(fault.Code); ok && e.Status == 0 {
-		e.Status = int32(row.HTTP)
+	status := fault.Status
+	if row, ok := p.Errors.Entry(fault.Code); ok && status == 0 {
+		status = row.HTTP
 	}
+	e.Status = new(int32(status))
 	if status := upstreamStatus(fault); status != 0 {
 		e.UpstreamStatus = &status
 	}

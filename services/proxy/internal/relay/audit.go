@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"math"
+	"net/http"
 
 	"github.com/google/uuid"
 	"go.opentelemetry.io/otel/trace"
@@ -43,13 +44,13 @@ func (s *Service) entry(ctx context.Context, c *call, action, phase string) *aut
 // outcome describes how a call ended.
 func (s *Service) outcome(ctx context.Context, c *call, action string, err error) *authv1.LogEntry {
 	e := s.entry(ctx, c, action, phaseOutcome)
-	e.Status = 200
+	status := int32(http.StatusOK)
 	if err != nil {
-		e.Status, e.Code = s.statusOf(err)
+		status, e.Code = s.statusOf(err)
 	}
+	e.Status = &status
 	if c.upstreamStatus != 0 {
-		status := int32(c.upstreamStatus)
-		e.UpstreamStatus = &status
+		e.UpstreamStatus = new(int32(c.upstreamStatus))
 	}
 	took := int32(min(s.Now().Sub(c.began).Milliseconds(), math.MaxInt32))
 	e.DurationMs = &took
@@ -66,7 +67,7 @@ func (s *Service) statusOf(err error) (int32, *string) {
 	if entry, ok := s.Errors.Entry(e.Code); ok {
 		return int32(entry.HTTP), &code
 	}
-	return 500, &code
+	return http.StatusInternalServerError, &code
 }
 
 // note puts a read on record without making it wait. The mcp service records

@@ -45,13 +45,13 @@ func (a Audit) change(ctx context.Context, p place, action string, v store.Versi
 	if err != nil {
 		return err
 	}
-	outcome.Phase, outcome.IntentId, outcome.Status = "outcome", &intent.Id, http.StatusOK
+	outcome.Phase, outcome.IntentId, outcome.Status = "outcome", &intent.Id, new(int32(http.StatusOK))
 	if failed != nil {
 		e := a.Errors.From(failed)
 		code := string(e.Code)
-		outcome.Code = &code
+		outcome.Code, outcome.Status = &code, new(int32(http.StatusInternalServerError))
 		if entry, ok := a.Errors.Entry(e.Code); ok {
-			outcome.Status = int32(entry.HTTP)
+			outcome.Status = new(int32(entry.HTTP))
 		}
 	}
 	// The caller may be gone by now; what was done is recorded all the same.
