@@ -56,5 +56,6 @@ func JSON() wire.JSON {
 		Raw:      (&rpcv1.RawJson{}).ProtoReflect().Descriptor().FullName(),
 		Always:   []string{"next_cursor", "prev_cursor"},
 		NonEmpty: []string{"access", "services", "integrated_account_ids"},
+		Mask:     wire.Mask{Records: "result", Within: "meta", Field: "fields"},
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -17,6 +18,9 @@ import (
 type encoder struct {
 	j JSON
 	b []byte
+	// records is the type of the records that were cut to the members asked.
+	records protoreflect.MessageDescriptor
+	asked   []string
 }
 
 func (e *encoder) message(m protoreflect.Message) error {
@@ -33,6 +37,9 @@ func (e *encoder) message(m protoreflect.Message) error {
 	for i := range fields.Len() {
 		fd := fields.Get(i)
 		null := false
+		if fd.IsList() && md == e.records && !m.Has(fd) && !slices.Contains(e.asked, string(fd.Name())) {
+			continue
+		}
 		if fd.HasPresence() && !m.Has(fd) {
 			if null = e.j.always(fd.Name()); !null {
 				continue

@@ -9,6 +9,7 @@ package wire
 
 import (
 	"slices"
+	"strings"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -25,6 +26,34 @@ type JSON struct {
 	// NonEmpty names lists that may be left out but not be given empty, because
 	// that would read as "none" and mean "all".
 	NonEmpty []string
+	// Mask says where responses tell what they were cut to; the zero value for
+	// responses that are not.
+	Mask Mask
+}
+
+// Mask leads to the members that were asked for of a response's records. A list
+// that nobody asked for is left out of them, where it would be empty otherwise.
+type Mask struct {
+	// Records is the field with the records, one or a list of them.
+	Records protoreflect.Name
+	// Within and Field lead to the text that names the members asked for,
+	// separated by commas. Without the text everything was asked for.
+	Within, Field protoreflect.Name
+}
+
+// of finds the type of the records in a response, and which members of them
+// were asked for; nil when nothing was cut.
+func (k Mask) of(m protoreflect.Message) (protoreflect.MessageDescriptor, []string) {
+	fields := m.Descriptor().Fields()
+	records, within := fields.ByName(k.Records), fields.ByName(k.Within)
+	if records == nil || records.Message() == nil || within == nil || within.Message() == nil || within.IsList() || !m.Has(within) {
+		return nil, nil
+	}
+	field := within.Message().Fields().ByName(k.Field)
+	if field == nil || field.Kind() != protoreflect.StringKind || field.IsList() || !m.Get(within).Message().Has(field) {
+		return nil, nil
+	}
+	return records.Message(), strings.Split(m.Get(within).Message().Get(field).String(), ",")
 }
 
 // rawField is the field of the Raw message that holds the bytes.
@@ -41,6 +70,7 @@ func (j JSON) Marshal(m proto.Message) ([]byte, error) {
 // Append encodes m onto b.
 func (j JSON) Append(b []byte, m proto.Message) ([]byte, error) {
 	e := encoder{j: j, b: b}
+	e.records, e.asked = j.Mask.of(m.ProtoReflect())
 	if err := e.message(m.ProtoReflect()); err != nil {
 		return b, err
 	}

@@ -61,6 +61,10 @@ message Everything {
 }
 
 message Page { repeated Inner result = 1; optional string next_cursor = 2; optional string prev_cursor = 3; int32 limit = 4; }
+message Person { string id = 1; repeated string tags = 2; repeated Inner friends = 3; }
+message Cut { string fields = 1; optional string mask = 2; }
+message Persons { repeated Person result = 1; Cut meta = 2; }
+message One { Person result = 1; optional Cut meta = 2; }
 message Holder { RawJson raw = 1; repeated RawJson raws = 2; map<string, RawJson> by_name = 3; string after = 4; }
 `
 
@@ -162,6 +166,33 @@ func TestEnvelope(t *testing.T) {
 		}
 		if string(got) != want {
 			t.Errorf("%s:\ngot  %s\nwant %s", text, got, want)
+		}
+	}
+}
+
+func TestMask(t *testing.T) {
+	j := codec()
+	j.Mask = wire.Mask{Records: "result", Within: "meta", Field: "mask"}
+	for _, test := range []struct {
+		message    protoreflect.Name
+		text, want string
+	}{
+		{"Persons", `{"result":[{"id":"a"}]}`, `{"result":[{"id":"a","tags":[],"friends":[]}]}`},
+		{"Persons", `{"result":[{"id":"a"}],"meta":{}}`, `{"result":[{"id":"a","tags":[],"friends":[]}],"meta":{"fields":""}}`},
+		{"Persons", `{"result":[{"id":"a"},{"tags":["x"]}],"meta":{"mask":"id,tags"}}`, `{"result":[{"id":"a","tags":[]},{"id":"","tags":["x"]}],"meta":{"fields":"","mask":"id,tags"}}`},
+		{"One", `{"result":{"friends":[{"name":"b"}]},"meta":{"mask":"friends"}}`, `{"result":{"id":"","friends":[{"name":"b","list":[]}]},"meta":{"fields":"","mask":"friends"}}`},
+		{"Page", `{"result":[{"name":"a"}]}`, `{"result":[{"name":"a","list":[]}],"next_cursor":null,"prev_cursor":null,"limit":0}`},
+	} {
+		m := schema.Message(t, schema.Parse(t, source), test.message)
+		if err := protojson.Unmarshal([]byte(test.text), m); err != nil {
+			t.Fatal(err)
+		}
+		got, err := j.Marshal(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(got) != test.want {
+			t.Errorf("%s:\ngot  %s\nwant %s", test.text, got, test.want)
 		}
 	}
 }

@@ -22,6 +22,7 @@ func (l *listing) answer(res proto.Message) error {
 		m.Set(fields.ByName("total"), protoreflect.ValueOfInt32(*l.total))
 	}
 	l.meta(m.Mutable(fields.ByName("meta")).Message())
+	note(m, l.request, l.warnings)
 	if l.at == (cursor.Position{Size: l.at.Size}) {
 		return nil
 	}
@@ -47,11 +48,23 @@ func (l *listing) meta(m protoreflect.Message) {
 	if l.selected.sort != "" {
 		m.Set(fields.ByName("sort"), protoreflect.ValueOfString(l.selected.sort))
 	}
-	m.Set(fields.ByName("warnings"), protoreflect.ValueOfInt32(int32(l.warnings)))
 }
 
-// single fills the response of a get or an update.
-func single(res, record proto.Message) {
+// single fills the response of a get or an update. Its meta is there only when it has something to say.
+func single(res, record proto.Message, r *request, warnings int) {
 	m := res.ProtoReflect()
 	m.Set(m.Descriptor().Fields().ByName("result"), protoreflect.ValueOfMessage(record.ProtoReflect()))
+	if warnings > 0 || r.fields != "" {
+		note(m, r, warnings)
+	}
+}
+
+// note says in the meta of a response what it was cut to, and how many values did not fit.
+func note(res protoreflect.Message, r *request, warnings int) {
+	meta := res.Mutable(res.Descriptor().Fields().ByName("meta")).Message()
+	fields := meta.Descriptor().Fields()
+	meta.Set(fields.ByName("warnings"), protoreflect.ValueOfInt32(int32(warnings)))
+	if r.fields != "" {
+		meta.Set(fields.ByName("fields"), protoreflect.ValueOfString(r.fields))
+	}
 }

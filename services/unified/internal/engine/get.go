@@ -37,18 +37,21 @@ func (e *Engine) Get(ctx context.Context, name resource.Name, req, res proto.Mes
 	}
 	call := r.mapping()
 	call.Keep = keep
-	if call.Custom, _, err = e.customFields(ctx, mapping, r, keep); err != nil {
+	custom, warnings, err := e.customFields(ctx, mapping, r, keep)
+	if err != nil {
 		return err
 	}
+	call.Custom = custom
 	raw, err := e.fetch(ctx, mapping, source, r, call.Custom)
 	if err != nil {
 		return err
 	}
-	m, err := e.one(mapping.Plan.Runner(ctx, call), mapping, raw)
+	runner := mapping.Plan.Runner(ctx, call)
+	m, err := e.one(runner, mapping, raw)
 	if err != nil {
 		return err
 	}
-	single(res, m)
+	single(res, m, r, warnings+runner.Warnings)
 	return nil
 }
 
@@ -133,10 +136,11 @@ func (e *Engine) Update(ctx context.Context, name resource.Name, req, res proto.
 	if records.KindOf(raw) != records.Object {
 		return failure(&records.SyntaxError{Want: "the changed record"}, "")
 	}
-	m, err := e.one(mapping.Plan.Runner(ctx, r.mapping()), mapping, raw)
+	runner := mapping.Plan.Runner(ctx, r.mapping())
+	m, err := e.one(runner, mapping, raw)
 	if err != nil {
 		return err
 	}
-	single(res, m)
+	single(res, m, r, runner.Warnings)
 	return nil
 }

@@ -23,17 +23,27 @@ func (e *Engine) ListJSON(ctx context.Context, name resource.Name, req, res prot
 	if err != nil {
 		return dst, err
 	}
-	dst = append(dst, head...)
-	direct := false
+	start := len(dst)
 	if !l.selected.here() && l.at.Count == 0 {
-		dst, direct, err = l.direct(ctx, dst)
+		done := false
+		if dst, done, err = l.direct(ctx, append(dst, head...)); err != nil {
+			return dst, err
+		}
+		if done {
+			return l.close(dst, res, encoding)
+		}
 	}
-	if err == nil && !direct {
-		dst, err = l.encoded(ctx, dst, encoding)
-	}
-	if err != nil {
+	if err := l.read(ctx); err != nil {
 		return dst, err
 	}
+	if err := l.answer(res); err != nil {
+		return dst, err
+	}
+	return encoding.Append(dst[:start], res)
+}
+
+// close appends what follows the records.
+func (l *listing) close(dst []byte, res proto.Message, encoding wire.JSON) ([]byte, error) {
 	if err := l.answer(res); err != nil {
 		return dst, err
 	}
@@ -48,45 +58,33 @@ func (e *Engine) ListJSON(ctx context.Context, name resource.Name, req, res prot
 	return append(dst, tail...), nil
 }
 
-// direct writes a page without a detour. It declines a page that has to be cut, before anything is written.
+// direct writes a page without a detour. It declines a page that has to be cut, and leaves nothing of it behind.
 func (l *listing) direct(ctx context.Context, dst []byte) (_ []byte, done bool, err error) {
 	page, err := l.engine.client.List(ctx, l.call, l.at.Size, l.at.Upstream)
 	if err != nil {
 		return dst, false, err
 	}
-	rows, err := split(page.Rows)
-	if err != nil || len(rows) > l.request.limit {
-		return dst, false, err
-	}
+	start, written := len(dst), 0
 	runner := l.resource.Plan.Runner(ctx, l.mapping)
-	for i, row := range rows {
-		if i > 0 {
+	rows := rowsOf(page.Rows)
+	for rows.More() {
+		if written == l.request.limit {
+			return dst[:start], false, nil
+		}
+		if written > 0 {
 			dst = append(dst, ',')
 		}
-		if dst, err = runner.AppendJSON(dst, row); err != nil {
+		row, n := rows.Rest(), 0
+		if dst, n, err = runner.NextJSON(dst, row); err != nil {
 			return dst, false, failure(err, rowID(row))
 		}
+		rows.Skip(n)
+		written++
 	}
-	l.total, l.written, l.warnings = page.Total, len(rows), l.warnings+runner.Warnings
+	if err := rows.Err(); err != nil {
+		return dst, false, failure(err, "")
+	}
+	l.total, l.written, l.warnings = page.Total, written, l.warnings+runner.Warnings
 	l.at = cursor.Position{Upstream: page.Next, Size: l.at.Size}
 	return dst, true, nil
-}
-
-// encoded writes records that were read as messages.
-func (l *listing) encoded(ctx context.Context, dst []byte, encoding wire.JSON) ([]byte, error) {
-	if err := l.read(ctx); err != nil {
-		return dst, err
-	}
-	for i, m := range l.records {
-		prune(m, l.keep)
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		var err error
-		if dst, err = encoding.Append(dst, m); err != nil {
-			return dst, err
-		}
-	}
-	l.written, l.records = len(l.records), nil
-	return dst, nil
 }

@@ -44,13 +44,18 @@ func (e *Engine) one(runner *plan.Runner, res *resource.Resource, record []byte)
 // rowID is the id of a source record, for messages.
 func rowID(record []byte) string { return string(records.Find(record, records.Pointer{"id"})) }
 
-// split cuts the rows of a page; an operation that answers one object is a list of one.
-func split(page []byte) ([][]byte, error) {
+// rowsOf walks the rows of a page; an operation that answers one object is a list of one.
+func rowsOf(page []byte) records.Elements {
 	if records.KindOf(page) == records.Object {
-		return [][]byte{page}, nil
+		page = slices.Concat([]byte{'['}, page, []byte{']'})
 	}
+	return records.ElementsOf(page)
+}
+
+// split cuts the rows of a page.
+func split(page []byte) ([][]byte, error) {
 	var rows [][]byte
-	walk := records.ElementsOf(page)
+	walk := rowsOf(page)
 	for {
 		row, ok := walk.Next()
 		if !ok {

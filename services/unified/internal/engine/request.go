@@ -159,8 +159,10 @@ func (r *request) keep(res *resource.Resource) (map[string]bool, error) {
 		known[name] = true
 	}
 	keep := make(map[string]bool)
-	for name := range strings.SplitSeq(r.fields, ",") {
+	asked := strings.Split(r.fields, ",")
+	for i, name := range asked {
 		name = strings.TrimSpace(name)
+		asked[i] = name
 		if !known[name] {
 			e := rpcerr.Invalid("fields", fmt.Sprintf("there is no field %q", name))
 			if near := nearest.Of(name, names); near != "" {
@@ -173,6 +175,7 @@ func (r *request) keep(res *resource.Resource) (map[string]bool, error) {
 	if keep["remote_data"] {
 		r.remoteData = true
 	}
+	r.fields = strings.Join(asked, ",")
 	return keep, nil
 }
 

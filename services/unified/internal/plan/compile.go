@@ -107,7 +107,7 @@ func (c *compiler) field(f Field) {
 // place finds the output of a row and gives it the compiled rule.
 func (c *compiler) place(f Field, steps []step) {
 	fields, outputs := c.table.Message.Fields(), &c.plan.outputs
-	src, group := c.plan.source, (*each)(nil)
+	src, group := c.plan.places, (*each)(nil)
 	for i, s := range steps {
 		fd := fields.ByName(protoreflect.Name(s.name))
 		if fd == nil {
@@ -138,7 +138,7 @@ func (c *compiler) place(f Field, steps []step) {
 				return
 			}
 			if element.each != nil {
-				src, group = element.each.source, element.each
+				src, group = element.each.places, element.each
 			}
 			if last {
 				if nested(fd) {
@@ -196,7 +196,7 @@ func (c *compiler) element(f Field, list *output, index int) (*output, bool) {
 			c.fault(f, "each", "%v", err)
 			return nil, false
 		}
-		e.each = &each{number: len(c.plan.eaches), pointer: pointer, slot: c.plan.source.slot(p), source: newSource()}
+		e.each = &each{number: len(c.plan.eaches), pointer: pointer, slot: c.plan.places.Slot(p), places: records.NewPlaces()}
 		c.plan.eaches = append(c.plan.eaches, e.each)
 	}
 	list.children = append(list.children, e)
@@ -225,8 +225,8 @@ func (c *compiler) member(f Field, object *output, steps []step) {
 	}
 	m := newOutput(object.field, formMember)
 	m.key = steps[0].name
-	m.quoted = append(records.AppendQuoted(nil, []byte(m.key)), ':')
-	c.leaf(f, m, c.plan.source, nil)
+	m.opening = openingOf(m.key)
+	c.leaf(f, m, c.plan.places, nil)
 	object.children = append(object.children, m)
 }
 

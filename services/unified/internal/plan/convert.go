@@ -91,9 +91,6 @@ func (to conversion) apply(v []byte, s *scratch, c *cell) outcome {
 	case toTexts:
 		return c.setList(v, kind)
 	default:
-		if !records.Sound(v) {
-			return wrong
-		}
 		c.text = v
 		return good
 	}
@@ -105,7 +102,8 @@ func (c *cell) setText(v []byte, kind records.Kind, s *scratch) outcome {
 	case records.Number, records.Bool:
 		c.text = v
 	case records.String:
-		if inner := v[1 : len(v)-1]; simple(inner) {
+		inner := v[1 : len(v)-1]
+		if records.Plain(inner) || bytes.IndexByte(inner, '\\') < 0 && utf8.Valid(inner) {
 			c.text, c.quoted = inner, v
 		} else {
 			c.text = s.plain(v)
@@ -125,16 +123,6 @@ func (s *scratch) plain(v []byte) []byte {
 	from := len(s.b)
 	s.b = records.AppendText(s.b, v)
 	return s.b[from:]
-}
-
-// simple says whether a text is printable ASCII without backslashes, which JSON writes as it is.
-func simple(text []byte) bool {
-	for _, c := range text {
-		if c < ' ' || c >= utf8.RuneSelf || c == '\\' {
-			return false
-		}
-	}
-	return true
 }
 
 func lower(t []byte) []byte {

@@ -14,58 +14,69 @@ type CustomField struct {
 	Type string
 }
 
-// customObject appends the object of the organisation's own fields: those that have a value, in the order of their definitions.
+// customOutput is how one of them is written.
+type customOutput struct {
+	key     string
+	opening opening
+	write   func(dst, v []byte) ([]byte, bool)
+}
+
+func customOutputs(fields []CustomField) []customOutput {
+	outputs := make([]customOutput, len(fields))
+	for i, f := range fields {
+		outputs[i] = customOutput{key: f.Key, opening: openingOf(f.Key)}
+		switch f.Type {
+		case "number", "currency":
+			outputs[i].write = appendNumber
+		case "bool":
+			outputs[i].write = appendBool
+		}
+	}
+	return outputs
+}
+
+// customObject appends the object of the organisation's own fields: those that have a value, in the order of their definitions. A value that
+// does not fit its type is kept as it is.
 func (r *Runner) customObject(dst []byte) []byte {
 	dst = append(dst, '{')
-	empty := len(dst)
-	for i := range r.call.Custom {
-		v := r.frame.customSlots[i]
+	for i, v := range r.finder.Members() {
 		if records.KindOf(v) <= records.Null {
 			continue
 		}
-		before := len(dst)
-		if before > empty {
-			dst = append(dst, ',')
-		}
-		dst = append(dst, r.customKeys[i]...)
-		from := len(dst)
-		var ok bool
-		if dst, ok = r.call.Custom[i].append(dst, v); !ok {
-			r.Warnings++
-			if !records.Sound(v) {
-				dst = dst[:before]
-				continue
+		o := &r.customs[i]
+		dst = o.opening.append(dst)
+		from, fits := len(dst), false
+		if o.write != nil {
+			if dst, fits = o.write(dst, v); !fits {
+				r.Warnings++
 			}
-			dst = append(dst[:from], v...)
 		}
-		r.trace.custom(r.call.Custom[i].Key, v, dst[from:])
+		if !fits {
+			dst = append(dst, v...)
+		}
+		r.trace.custom(o.key, v, dst[from:])
 	}
 	return append(dst, '}')
 }
 
-// append writes a value as the field's type says; not ok when it does not fit the type, and is kept as it is.
-func (f CustomField) append(dst, v []byte) ([]byte, bool) {
-	kind := records.KindOf(v)
-	switch f.Type {
-	case "number", "currency":
-		if kind != records.String {
-			return append(dst, v...), kind == records.Number
-		}
-		inner := v[1 : len(v)-1]
-		if _, err := strconv.ParseFloat(string(inner), 64); err != nil || !records.Valid(inner) {
-			return dst, false
-		}
-		return append(dst, inner...), true
-	case "bool":
-		var b cell
-		if b.setBoolean(v, kind) != good {
-			return dst, false
-		}
-		return strconv.AppendBool(dst, b.boolean), true
-	default:
-		if !records.Sound(v) {
-			return dst, false
-		}
+// appendNumber takes numbers, and texts that are numbers.
+func appendNumber(dst, v []byte) ([]byte, bool) {
+	switch records.KindOf(v) {
+	case records.Number:
 		return append(dst, v...), true
+	case records.String:
+		if inner := v[1 : len(v)-1]; records.KindOf(inner) == records.Number && records.Valid(inner) {
+			return append(dst, inner...), true
+		}
 	}
+	return dst, false
+}
+
+// appendBool takes booleans, and texts that are booleans.
+func appendBool(dst, v []byte) ([]byte, bool) {
+	var b cell
+	if b.setBoolean(v, records.KindOf(v)) != good {
+		return dst, false
+	}
+	return strconv.AppendBool(dst, b.boolean), true
 }

@@ -14,12 +14,11 @@ type layout []fieldOf
 
 // fieldOf is one field of a layout.
 type fieldOf struct {
-	name   string
-	quoted []byte // the name as JSON, with a colon
-	list   bool
-	zero   string // what is written without a value; empty for nothing
-	own    own
-	output *output
+	name    string
+	opening opening
+	zero    string // what is written without a value; empty for nothing
+	own     own
+	output  *output
 }
 
 // own says which fields sando fills itself.
@@ -36,8 +35,7 @@ func layoutOf(message protoreflect.MessageDescriptor, outputs []*output) layout 
 	l := make(layout, 0, fields.Len())
 	for i := range fields.Len() {
 		fd := fields.Get(i)
-		m := fieldOf{name: string(fd.Name()), list: fd.IsList()}
-		m.quoted = append(records.AppendQuoted(nil, []byte(m.name)), ':')
+		m := fieldOf{name: string(fd.Name()), opening: openingOf(string(fd.Name()))}
 		switch {
 		case fd.IsList():
 			m.zero = "[]"
@@ -80,47 +78,66 @@ func (o *output) lay() {
 
 // AppendJSON maps one record and appends the message as JSON.
 func (r *Runner) AppendJSON(dst, record []byte) ([]byte, error) {
-	if err := r.begin(record); err != nil {
+	if err := r.whole(record); err != nil {
 		return dst, err
 	}
+	return r.messageJSON(dst)
+}
+
+// NextJSON does the same with the record at the start of text, and tells how long the record is.
+func (r *Runner) NextJSON(dst, text []byte) (_ []byte, n int, err error) {
+	if err := r.begin(text); err != nil {
+		return dst, 0, err
+	}
+	dst, err = r.messageJSON(dst)
+	return dst, len(r.record), err
+}
+
+// messageJSON appends what the record at hand makes. What a mask leaves out is not there at all, lists included.
+func (r *Runner) messageJSON(dst []byte) ([]byte, error) {
 	dst = append(dst, '{')
-	for i := range r.plan.layout {
-		m := &r.plan.layout[i]
-		if r.call.Keep != nil && !r.call.keeps(m.name) {
-			dst = m.appendZero(dst)
-			continue
-		}
+	for i := range r.layout {
 		var err error
-		if dst, _, err = r.json(dst, m, r.frame); err != nil {
+		if dst, _, err = r.json(dst, &r.layout[i], r.finder); err != nil {
 			return dst, err
 		}
 	}
 	return append(dst, '}'), nil
 }
 
-// open appends the name of a member, after a comma where one is needed.
-func (m *fieldOf) open(dst []byte) []byte {
-	if dst[len(dst)-1] != '{' {
-		dst = append(dst, ',')
+// opening is the name of a member as JSON, after a comma and before a colon.
+type opening []byte
+
+func openingOf(name string) opening {
+	return append(records.AppendQuoted([]byte{','}, []byte(name)), ':')
+}
+
+// append opens a member in an object that was opened; the first one needs no comma.
+func (o opening) append(dst []byte) []byte {
+	if dst[len(dst)-1] == '{' {
+		return append(dst, o[1:]...)
 	}
-	return append(dst, m.quoted...)
+	return append(dst, o...)
 }
 
 func (m *fieldOf) appendZero(dst []byte) []byte {
 	if m.zero == "" {
 		return dst
 	}
-	return append(m.open(dst), m.zero...)
+	return append(m.opening.append(dst), m.zero...)
 }
 
 // json appends a member. It is filled when something other than a constant gave it a value.
-func (r *Runner) json(dst []byte, m *fieldOf, f *frame) (_ []byte, filled bool, err error) {
+func (r *Runner) json(dst []byte, m *fieldOf, f *records.Finder) (_ []byte, filled bool, err error) {
 	o := m.output
 	if o == nil {
 		return r.special(dst, m)
 	}
 	switch o.form {
 	case formLeaf:
+		if v := o.rule.move(f); v != nil {
+			return append(m.opening.append(dst), v...), true, nil
+		}
 		c := &r.cell
 		found, err := r.value(o.rule, f, c)
 		if err != nil {
@@ -129,40 +146,50 @@ func (r *Runner) json(dst []byte, m *fieldOf, f *frame) (_ []byte, filled bool, 
 		if found == stateAbsent {
 			return m.appendZero(dst), false, nil
 		}
-		return appendJSON(m.open(dst), o.rule.convert, c, &r.scratch), found == stateFilled, nil
+		return appendJSON(m.opening.append(dst), o.rule.convert, c, &r.scratch), found == stateFilled, nil
 	case formMessage:
 		before := len(dst)
-		if dst, filled, err = r.jsonObject(m.open(dst), o.layout, f); err != nil || !filled {
+		if dst, filled, err = r.jsonObject(m.opening.append(dst), o.layout, f); err != nil || !filled {
 			return dst[:before], false, err
 		}
 		return dst, true, nil
 	case formList:
-		return r.jsonList(m.open(dst), o, f)
+		dst, err = r.elements(append(m.opening.append(dst), '['), o, f, (*Runner).oneJSON)
+		return append(dst, ']'), false, err
 	default:
 		json, any, filled, err := r.members(o, f)
 		if err != nil || !any {
 			return dst, false, err
 		}
-		return append(m.open(dst), json...), filled, nil
+		return append(m.opening.append(dst), json...), filled, nil
 	}
+}
+
+// move finds a text that the source writes as we would; nil when the field needs more than a copy.
+func (u *rule) move(f *records.Finder) []byte {
+	if u.moved < 0 {
+		return nil
+	}
+	v := f.Found[u.moved]
+	if len(v) == 0 || v[0] != '"' || !records.Plain(v[1:len(v)-1]) {
+		return nil
+	}
+	return v
 }
 
 // special appends what sando fills itself.
 func (r *Runner) special(dst []byte, m *fieldOf) ([]byte, bool, error) {
 	switch {
 	case m.own == ownCustomFields && r.call.Custom != nil:
-		return r.customObject(m.open(dst)), true, nil
+		return r.customObject(m.opening.append(dst)), true, nil
 	case m.own == ownRemoteData && r.call.RemoteData:
-		if !records.Valid(r.record) {
-			return dst, false, errRecord
-		}
-		return append(m.open(dst), r.record...), true, nil
+		return append(m.opening.append(dst), r.record...), true, nil
 	default:
 		return m.appendZero(dst), false, nil
 	}
 }
 
-func (r *Runner) jsonObject(dst []byte, l layout, f *frame) (_ []byte, filled bool, err error) {
+func (r *Runner) jsonObject(dst []byte, l layout, f *records.Finder) (_ []byte, filled bool, err error) {
 	dst = append(dst, '{')
 	for i := range l {
 		var one bool
@@ -174,39 +201,24 @@ func (r *Runner) jsonObject(dst []byte, l layout, f *frame) (_ []byte, filled bo
 	return append(dst, '}'), filled, nil
 }
 
-func (r *Runner) jsonList(dst []byte, list *output, f *frame) (_ []byte, filled bool, err error) {
-	dst = append(dst, '[')
-	empty := len(dst)
-	for _, e := range list.children {
-		err := r.elements(e, f, func(f *frame) (bool, error) {
-			before := len(dst)
-			if before > empty {
-				dst = append(dst, ',')
-			}
-			var one bool
-			var err error
-			if dst, one, err = r.jsonElement(dst, e, f); err != nil || !one {
-				dst = dst[:before]
-			}
-			return one, err
-		})
-		if err != nil {
-			return dst, false, err
+// oneJSON appends an element of a list.
+func (r *Runner) oneJSON(dst []byte, e *output, f *records.Finder) (_ []byte, filled bool, err error) {
+	before := len(dst)
+	if dst[before-1] != '[' {
+		dst = append(dst, ',')
+	}
+	if e.rule == nil {
+		dst, filled, err = r.jsonObject(dst, e.layout, f)
+	} else {
+		var found state
+		if found, err = r.value(e.rule, f, &r.cell); found != stateAbsent {
+			dst, filled = appendJSON(dst, e.rule.convert, &r.cell, &r.scratch), true
 		}
 	}
-	return append(dst, ']'), len(dst) > empty, nil
-}
-
-func (r *Runner) jsonElement(dst []byte, e *output, f *frame) ([]byte, bool, error) {
-	if e.rule == nil {
-		return r.jsonObject(dst, e.layout, f)
+	if err != nil || !filled {
+		return dst[:before], false, err
 	}
-	c := &r.cell
-	found, err := r.value(e.rule, f, c)
-	if err != nil || found == stateAbsent {
-		return dst, false, err
-	}
-	return appendJSON(dst, e.rule.convert, c, &r.scratch), true, nil
+	return dst, true, nil
 }
 
 // appendJSON appends a converted value as JSON.

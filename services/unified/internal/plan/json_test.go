@@ -1,7 +1,11 @@
 package plan
 
 import (
+	"bytes"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"testing"
 
 	"google.golang.org/protobuf/proto"
@@ -25,9 +29,17 @@ func agree(p *Plan, call Call, run func(Call) *Runner, record []byte) error {
 	if err := proto.Unmarshal(wire, user); err != nil {
 		return err
 	}
-	want, err := access.JSON().Marshal(user)
+	res := &userdirectoryv1.GetUserResponse{Result: user}
+	if call.Keep != nil {
+		res.Meta = &userdirectoryv1.Meta{Fields: proto.String(strings.Join(slices.Collect(maps.Keys(call.Keep)), ","))}
+	}
+	want, err := access.JSON().Marshal(res)
 	if err != nil {
 		return err
+	}
+	want, _, _ = bytes.Cut(bytes.TrimPrefix(want, []byte(`{"result":`)), []byte(`,"meta":`))
+	if call.Keep == nil {
+		want = bytes.TrimSuffix(want, []byte("}"))
 	}
 	if string(text) != string(want) {
 		return fmt.Errorf("JSON\n%s\nmessage\n%s", text, want)
@@ -115,7 +127,7 @@ func BenchmarkAppendJSON(b *testing.B) {
 	var dst []byte
 	b.ReportAllocs()
 	for b.Loop() {
-		r := p.Runner(b.Context(), Call{})
+		r := p.Runner(b.Context(), Call{Custom: organisation()})
 		for _, row := range rows {
 			var err error
 			if dst, err = r.AppendJSON(dst[:0], row); err != nil {

@@ -3,6 +3,8 @@ package plan
 import (
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/sando-dev/sando/services/unified/internal/records"
 )
 
 // output is a place in the output message.
@@ -14,9 +16,9 @@ type output struct {
 	rule *rule
 	// children are the fields of a message, the elements of a list, or the members of an object.
 	children []*output
-	// key and quoted are the member of an object: its name, and as JSON with a colon.
-	key    string
-	quoted []byte
+	// key and opening are the member of an object.
+	key     string
+	opening opening
 	// index is the position of an element; -1 for the elements that `each` yields.
 	index int
 	each  *each
@@ -41,7 +43,7 @@ type each struct {
 	number  int
 	pointer string
 	slot    int // of the array, in the record's frame
-	source  *source
+	places  *records.Places
 }
 
 // Full names of the messages that have a form of their own.

@@ -1,7 +1,7 @@
 // Package plan compiles a field table into straight code that turns raw JSON records into protobuf messages.
 //
-// A record is walked once; what the table asks for is remembered as slices of the source, and written as protobuf wire format without
-// being decoded in between. Paths, conversions, enum tables, constants, times and lists run this way; CEL is for the odd field.
+// A record is walked once; what the table asks for is remembered as slices of the source, and written as JSON or as protobuf wire format
+// without being decoded in between. A text that JSON writes as the source does is copied as it is. Paths, conversions, enum tables, constants, times and lists run this way; CEL is for the odd field.
 //
 // One rule holds for the source. A value that is null or missing is absent: the next path of the field is tried, and when none is left the
 // output field is left out. A value of a type that the conversion does not take is absent too, and counted as a warning. A text outside a
@@ -22,6 +22,7 @@ import (
 	catalogv1 "github.com/sando-dev/sando/gen/sando/catalog/v1"
 
 	"github.com/sando-dev/sando/services/unified/internal/expression"
+	"github.com/sando-dev/sando/services/unified/internal/records"
 )
 
 // Names of output fields that the mapping itself cannot fill.
@@ -52,7 +53,7 @@ type Table struct {
 
 // Plan is a compiled field table. It is safe for concurrent use.
 type Plan struct {
-	source       *source
+	places       *records.Places
 	outputs      []*output // one per top-level field of the message, in the order of field numbers
 	layout       layout
 	customFields *output
@@ -63,7 +64,7 @@ type Plan struct {
 
 // Compile checks a table and compiles it. The error is [Faults].
 func Compile(t Table) (*Plan, error) {
-	c := &compiler{table: t, plan: &Plan{source: newSource()}}
+	c := &compiler{table: t, plan: &Plan{places: records.NewPlaces()}}
 	for _, f := range t.Fields {
 		c.field(f)
 	}

@@ -19,14 +19,16 @@ type rule struct {
 	written  string
 	required bool
 	convert  conversion
-	enum     map[string][]byte
+	enum     *enumTable
 	// paths or join are the slots that are read, with the pointers for people.
 	paths, join []place
-	cases       []caseOf
-	constant    *cell
-	parameter   string
-	program     *expression.Program
-	each        *each
+	// moved is the slot of a text that nothing but its path decides about; -1 for none.
+	moved     int
+	cases     []caseOf
+	constant  *cell
+	parameter string
+	program   *expression.Program
+	each      *each
 	// keys are the top-level keys of the record that the row reads.
 	keys []string
 }
@@ -45,13 +47,13 @@ type caseOf struct {
 }
 
 // leaf compiles a row into the rule of its output.
-func (c *compiler) leaf(f Field, o *output, src *source, group *each) {
+func (c *compiler) leaf(f Field, o *output, src *records.Places, group *each) {
 	m := f.Mapping
 	if o.rule != nil {
 		c.fault(f, "name", "the output field is mapped twice")
 		return
 	}
-	r := &rule{name: m.GetName(), layer: f.Layer, required: m.GetRequired(), parameter: m.GetParameter(), each: group, written: Written(m)}
+	r := &rule{name: m.GetName(), layer: f.Layer, required: m.GetRequired(), moved: -1, parameter: m.GetParameter(), each: group, written: Written(m)}
 	var ok bool
 	if r.convert, ok = c.conversion(f, o); !ok {
 		return
@@ -72,6 +74,9 @@ func (c *compiler) leaf(f Field, o *output, src *source, group *each) {
 	}
 	if group != nil {
 		r.keys = c.keysOf(group.pointer)
+	}
+	if r.convert == toText && len(r.paths) == 1 && len(r.cases) == 0 && r.enum == nil {
+		r.moved = r.paths[0].slot
 	}
 	o.rule = r
 	c.plan.rules = append(c.plan.rules, r)
@@ -100,7 +105,7 @@ func Written(m *catalogv1.FieldMapping) string {
 	return s
 }
 
-func (c *compiler) places(f Field, r *rule, src *source, part string, pointers []string) []place {
+func (c *compiler) places(f Field, r *rule, src *records.Places, part string, pointers []string) []place {
 	var places []place
 	for _, text := range pointers {
 		p, err := records.ParsePointer(text)
@@ -108,7 +113,7 @@ func (c *compiler) places(f Field, r *rule, src *source, part string, pointers [
 			c.fault(f, part, "%v", err)
 			continue
 		}
-		places = append(places, place{slot: src.slot(p), pointer: text})
+		places = append(places, place{slot: src.Slot(p), pointer: text})
 		if len(p) > 0 {
 			r.keys = append(r.keys, p[0])
 		}
@@ -143,13 +148,10 @@ func (c *compiler) enum(f Field, r *rule) {
 		c.fault(f, "enum", "a table is for texts; the field takes %s", r.convert)
 		return
 	}
-	r.enum = make(map[string][]byte, len(f.Mapping.GetEnum()))
-	for from, to := range f.Mapping.GetEnum() {
-		r.enum[from] = []byte(to)
-	}
+	r.enum = newEnumTable(f.Mapping.GetEnum())
 }
 
-func (c *compiler) cases(f Field, r *rule, src *source) {
+func (c *compiler) cases(f Field, r *rule, src *records.Places) {
 	for _, k := range f.Mapping.GetCases() {
 		equals := []byte(strings.TrimSpace(k.GetEquals()))
 		kind := records.KindOf(equals)

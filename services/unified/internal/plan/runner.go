@@ -33,33 +33,32 @@ type Runner struct {
 	plan    *Plan
 	call    Call
 	outputs []*output
-	frame   *frame
-	eaches  []*frame
-	scratch scratch
+	layout  layout
+	finder  *records.Finder
+	eaches  []*records.Finder
+	customs []customOutput
 	cell    cell
-	buffer  []byte // for JSON within a message
-	// customKeys are the keys of the organisation's own fields as JSON, with a colon.
-	customKeys [][]byte
-	record     []byte
-	trace      *tracer
+	scratch scratch
+	joint   []byte // a join
+	buffer  []byte // JSON within a message
+	record  []byte
+	trace   *tracer
 }
 
 // Runner starts a call.
 func (p *Plan) Runner(ctx context.Context, call Call) *Runner {
-	r := &Runner{ctx: ctx, plan: p, call: call, frame: newFrame(p.source), outputs: p.outputs}
+	r := &Runner{ctx: ctx, plan: p, call: call, outputs: p.outputs, layout: p.layout, customs: customOutputs(call.Custom)}
 	if call.Keep != nil {
 		r.outputs = slices.DeleteFunc(slices.Clone(p.outputs), func(o *output) bool { return !call.keeps(string(o.field.Name())) })
+		r.layout = slices.DeleteFunc(slices.Clone(p.layout), func(f fieldOf) bool { return !call.keeps(f.name) })
 	}
-	if len(call.Custom) > 0 {
-		r.frame.customs = make(map[string]int, len(call.Custom))
-		r.frame.customSlots = make([][]byte, len(call.Custom))
-		for i, f := range call.Custom {
-			r.frame.customs[f.Key] = i
-			r.customKeys = append(r.customKeys, append(records.AppendQuoted(nil, []byte(f.Key)), ':'))
-		}
+	keys := make([]string, len(call.Custom))
+	for i, f := range call.Custom {
+		keys[i] = f.Key
 	}
+	r.finder = p.places.Finder(keys...)
 	for _, e := range p.eaches {
-		r.eaches = append(r.eaches, newFrame(e.source))
+		r.eaches = append(r.eaches, e.places.Finder())
 	}
 	return r
 }
@@ -69,13 +68,25 @@ func (c *Call) keeps(name string) bool {
 	return c.Keep == nil || name == "id" || name == RemoteData || c.Keep[name]
 }
 
-// begin walks a record.
-func (r *Runner) begin(record []byte) error {
-	if records.KindOf(record) != records.Object {
+// begin reads the record at the start of text.
+func (r *Runner) begin(text []byte) error {
+	if records.KindOf(text) != records.Object {
 		return errRecord
 	}
-	r.record, r.scratch.b = record, r.scratch.b[:0]
-	return r.frame.read(record)
+	n, err := r.finder.Read(text)
+	r.record, r.scratch.b = text[:n], r.scratch.b[:0]
+	return err
+}
+
+// whole reads a record that is all of the text.
+func (r *Runner) whole(text []byte) error {
+	if err := r.begin(text); err != nil {
+		return err
+	}
+	if len(r.record) < len(text) {
+		return errRecord
+	}
+	return nil
 }
 
 // errRecord refuses a record that is no JSON object.
@@ -83,12 +94,12 @@ var errRecord = &records.SyntaxError{Want: "a record, one valid JSON object"}
 
 // Append maps one record and appends the message in wire format.
 func (r *Runner) Append(dst, record []byte) ([]byte, error) {
-	if err := r.begin(record); err != nil {
+	if err := r.whole(record); err != nil {
 		return dst, err
 	}
 	var err error
 	for _, o := range r.outputs {
-		if dst, _, err = r.write(dst, o, r.frame); err != nil {
+		if dst, _, err = r.write(dst, o, r.finder); err != nil {
 			return dst, err
 		}
 	}
@@ -97,74 +108,76 @@ func (r *Runner) Append(dst, record []byte) ([]byte, error) {
 		dst = appendRaw(dst, o.tag, r.buffer)
 	}
 	if o := r.plan.remoteData; o != nil && r.call.RemoteData {
-		if !records.Valid(record) {
-			return dst, errRecord
-		}
 		dst = appendRaw(dst, o.tag, record)
 	}
 	return dst, nil
 }
 
 // write appends one output. It is filled when something other than a constant gave it a value.
-func (r *Runner) write(dst []byte, o *output, f *frame) (_ []byte, filled bool, err error) {
+func (r *Runner) write(dst []byte, o *output, f *records.Finder) (_ []byte, filled bool, err error) {
 	switch o.form {
 	case formLeaf:
 		return r.leaf(dst, o, f)
 	case formMessage:
 		return r.message(dst, o, f)
 	case formList:
-		for _, e := range o.children {
-			err := r.elements(e, f, func(f *frame) (one bool, err error) {
-				dst, one, err = r.one(dst, e, f)
-				return one, err
-			})
-			if err != nil {
-				return dst, false, err
-			}
-		}
-		return dst, false, nil
+		dst, err = r.elements(dst, o, f, (*Runner).one)
+		return dst, false, err
 	default:
 		return r.object(dst, o, f)
 	}
 }
 
-// elements visits a numbered element, or one per element of the source's array.
-func (r *Runner) elements(e *output, f *frame, visit func(*frame) (filled bool, err error)) error {
-	if e.each == nil {
-		filled, err := visit(f)
-		r.trace.numbered(e, filled)
-		return err
+// element appends an element of a list, and nothing when it is not filled.
+type element func(r *Runner, dst []byte, e *output, f *records.Finder) (_ []byte, filled bool, err error)
+
+// elements appends the elements of a list: the numbered ones, and one per element of the source's arrays.
+func (r *Runner) elements(dst []byte, list *output, f *records.Finder, one element) (_ []byte, err error) {
+	for _, e := range list.children {
+		if e.each != nil {
+			dst, err = r.each(dst, e, f.Found[e.each.slot], one)
+		} else {
+			var filled bool
+			dst, filled, err = one(r, dst, e, f)
+			r.trace.numbered(e, filled)
+		}
+		if err != nil {
+			return dst, err
+		}
 	}
-	array := f.slots[e.each.slot]
+	return dst, nil
+}
+
+// each appends one element per element of the source's array.
+func (r *Runner) each(dst []byte, e *output, array []byte, one element) ([]byte, error) {
 	switch records.KindOf(array) {
 	case records.Array:
 	case records.Missing, records.Null:
-		return nil
+		return dst, nil
 	default:
 		r.Warnings++
-		return nil
+		return dst, nil
 	}
 	inner := r.eaches[e.each.number]
 	walk := records.ElementsOf(array)
-	for i := 0; ; i++ {
-		v, ok := walk.Next()
-		if !ok {
-			return walk.Err()
-		}
-		if err := inner.read(v); err != nil {
-			return err
-		}
-		r.trace.enter(i, e.field)
-		filled, err := visit(inner)
+	for i := 0; walk.More(); i++ {
+		n, err := inner.Read(walk.Rest())
 		if err != nil {
-			return err
+			return dst, err
+		}
+		walk.Skip(n)
+		r.trace.enter(i, e.field)
+		var filled bool
+		if dst, filled, err = one(r, dst, e, inner); err != nil {
+			return dst, err
 		}
 		r.trace.leave(filled)
 	}
+	return dst, walk.Err()
 }
 
 // one appends a single element: a message, or a string when the element has a rule itself.
-func (r *Runner) one(dst []byte, e *output, f *frame) ([]byte, bool, error) {
+func (r *Runner) one(dst []byte, e *output, f *records.Finder) ([]byte, bool, error) {
 	if e.rule != nil {
 		return r.leaf(dst, e, f)
 	}
@@ -172,7 +185,7 @@ func (r *Runner) one(dst []byte, e *output, f *frame) ([]byte, bool, error) {
 }
 
 // message appends a nested message, and nothing when only constants would be in it.
-func (r *Runner) message(dst []byte, o *output, f *frame) (_ []byte, filled bool, err error) {
+func (r *Runner) message(dst []byte, o *output, f *records.Finder) (_ []byte, filled bool, err error) {
 	before := len(dst)
 	dst = append(dst, o.tag...)
 	dst, mark := openLength(dst)
@@ -190,7 +203,7 @@ func (r *Runner) message(dst []byte, o *output, f *frame) (_ []byte, filled bool
 }
 
 // leaf appends a scalar.
-func (r *Runner) leaf(dst []byte, o *output, f *frame) ([]byte, bool, error) {
+func (r *Runner) leaf(dst []byte, o *output, f *records.Finder) ([]byte, bool, error) {
 	c := &r.cell
 	state, err := r.value(o.rule, f, c)
 	if err != nil || state == stateAbsent {

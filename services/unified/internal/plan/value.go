@@ -16,7 +16,7 @@ const (
 )
 
 // value finds the value of a rule.
-func (r *Runner) value(u *rule, f *frame, c *cell) (state, error) {
+func (r *Runner) value(u *rule, f *records.Finder, c *cell) (state, error) {
 	found, err := r.find(u, f, c)
 	if err != nil {
 		return stateAbsent, err
@@ -25,8 +25,8 @@ func (r *Runner) value(u *rule, f *frame, c *cell) (state, error) {
 		return stateAbsent, u.fail(firstOf(u, f), "the field is required, but there is no value for it")
 	}
 	if u.enum != nil && found != stateAbsent && !c.fixed {
-		if to, known := u.enum[string(c.text)]; known {
-			c.text, c.quoted = to, nil
+		if to := u.enum.find(c.text); to != nil {
+			c.text, c.quoted = to.text, to.quoted
 		} else {
 			r.Warnings++
 		}
@@ -38,11 +38,11 @@ func (r *Runner) value(u *rule, f *frame, c *cell) (state, error) {
 }
 
 // find looks at cases, then at the origin of the value.
-func (r *Runner) find(u *rule, f *frame, c *cell) (state, error) {
+func (r *Runner) find(u *rule, f *records.Finder, c *cell) (state, error) {
 	c.fixed = false
 	for i := range u.cases {
-		if k := &u.cases[i]; k.holds(f.slots[k.slot], &r.scratch) {
-			r.trace.at(k.pointer, f.slots[k.slot])
+		if k := &u.cases[i]; k.holds(f.Found[k.slot], &r.scratch) {
+			r.trace.at(k.pointer, f.Found[k.slot])
 			*c = k.value
 			return stateOf(!c.isNull, stateFilled), nil
 		}
@@ -54,8 +54,8 @@ func (r *Runner) find(u *rule, f *frame, c *cell) (state, error) {
 		*c = *u.constant
 		return stateOf(!c.isNull, stateConstant), nil
 	case len(u.join) > 0:
-		r.trace.at(u.join[0].pointer, f.slots[u.join[0].slot])
-		c.text, c.quoted = r.joined(u, f), nil
+		r.trace.at(u.join[0].pointer, f.Found[u.join[0].slot])
+		r.joined(u, f, c)
 		return stateOf(len(c.text) > 0, stateFilled), nil
 	case u.parameter != "":
 		v, given := r.call.Parameters[u.parameter]
@@ -76,9 +76,9 @@ func stateOf(there bool, s state) state {
 }
 
 // first takes the first path that leads to a value of a type that will do.
-func (r *Runner) first(u *rule, f *frame, c *cell) state {
+func (r *Runner) first(u *rule, f *records.Finder, c *cell) state {
 	for i := range u.paths {
-		v := f.slots[u.paths[i].slot]
+		v := f.Found[u.paths[i].slot]
 		if v == nil {
 			continue
 		}
@@ -117,26 +117,30 @@ func (k *caseOf) holds(v []byte, s *scratch) bool {
 }
 
 // joined joins the texts that are there by one space.
-func (r *Runner) joined(u *rule, f *frame) []byte {
-	from := len(r.scratch.b)
-	r.scratch.b = slices.Grow(r.scratch.b, 64)
+func (r *Runner) joined(u *rule, f *records.Finder, c *cell) {
+	r.joint = append(r.joint[:0], '"')
+	quoted := true
 	var part cell
-	var undone scratch
 	for _, p := range u.join {
-		switch u.convert.apply(f.slots[p.slot], &undone, &part) {
+		switch u.convert.apply(f.Found[p.slot], &r.scratch, &part) {
 		case wrong:
 			r.Warnings++
 		case good:
 			if len(part.text) == 0 {
 				continue
 			}
-			if len(r.scratch.b) > from {
-				r.scratch.b = append(r.scratch.b, ' ')
+			if len(r.joint) > 1 {
+				r.joint = append(r.joint, ' ')
 			}
-			r.scratch.b = append(r.scratch.b, part.text...)
+			r.joint = append(r.joint, part.text...)
+			quoted = quoted && part.quoted != nil
 		}
 	}
-	return r.scratch.b[from:]
+	c.text, c.quoted = r.joint[1:], nil
+	if quoted {
+		r.joint = append(r.joint, '"')
+		c.text, c.quoted = r.joint[1:len(r.joint)-1], r.joint
+	}
 }
 
 func (r *Runner) evaluate(u *rule, c *cell) (bool, error) {
@@ -166,9 +170,9 @@ func (r *Runner) evaluate(u *rule, c *cell) (bool, error) {
 }
 
 // firstOf is the value to show when a required field is absent.
-func firstOf(u *rule, f *frame) []byte {
+func firstOf(u *rule, f *records.Finder) []byte {
 	for _, p := range slices.Concat(u.paths, u.join) {
-		if v := f.slots[p.slot]; v != nil {
+		if v := f.Found[p.slot]; v != nil {
 			return v
 		}
 	}

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/sando-dev/sando/services/unified/internal/records"
 )
 
 // openLength leaves room for the length of what follows.
@@ -52,7 +54,7 @@ func appendTime(dst, tag []byte, c *cell) []byte {
 }
 
 // object appends a JSON object made of members, and nothing when none has a value.
-func (r *Runner) object(dst []byte, o *output, f *frame) (_ []byte, filled bool, err error) {
+func (r *Runner) object(dst []byte, o *output, f *records.Finder) (_ []byte, filled bool, err error) {
 	json, any, filled, err := r.members(o, f)
 	if err != nil || !any {
 		return dst, false, err
@@ -61,7 +63,7 @@ func (r *Runner) object(dst []byte, o *output, f *frame) (_ []byte, filled bool,
 }
 
 // members makes the JSON object of an output whose members have rules of their own.
-func (r *Runner) members(o *output, f *frame) (json []byte, any, filled bool, err error) {
+func (r *Runner) members(o *output, f *records.Finder) (json []byte, any, filled bool, err error) {
 	c := &r.cell
 	json = append(r.buffer[:0], '{')
 	for _, m := range o.children {
@@ -72,10 +74,7 @@ func (r *Runner) members(o *output, f *frame) (json []byte, any, filled bool, er
 		if found == stateAbsent {
 			continue
 		}
-		if len(json) > 1 {
-			json = append(json, ',')
-		}
-		json = appendJSON(append(json, m.quoted...), m.rule.convert, c, &r.scratch)
+		json = appendJSON(m.opening.append(json), m.rule.convert, c, &r.scratch)
 		filled = filled || found == stateFilled
 	}
 	r.buffer = append(json, '}')

@@ -51,7 +51,7 @@ func Find(value []byte, p Pointer) []byte {
 	for _, token := range p {
 		switch KindOf(value) {
 		case Object:
-			value = member(value, token)
+			value = memberOf(value, token)
 		case Array:
 			value = element(value, token)
 		default:
@@ -64,7 +64,7 @@ func Find(value []byte, p Pointer) []byte {
 	return value
 }
 
-func member(object []byte, key string) (found []byte) {
+func memberOf(object []byte, key string) (found []byte) {
 	members := MembersOf(object)
 	for {
 		k, v, ok := members.Next()

@@ -1,14 +1,12 @@
 // Package records reads raw JSON without decoding it: it walks the elements of an array and the members of an object as slices of the
 // source bytes, so that a number keeps every digit and nothing is copied until an output field needs it.
 //
-// The walk checks what it steps on: brackets pair up, strings end, literals and numbers are well formed where a value is looked at. The
-// inside of a value that nobody asks for is only skipped; [Valid] checks a value in full. Of duplicate keys the last one counts, as in
-// decoders.
+// A walk checks everything that it steps over, as RFC 8259 has it: a value that it gave is JSON throughout and may be copied as it is. Only
+// UTF-8 is not looked at; [AppendText] sees to that. Of duplicate keys the last one counts, as in decoders.
 package records
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 )
 
@@ -52,36 +50,24 @@ func KindOf(value []byte) Kind {
 	}
 }
 
-// Valid reports whether the bytes are exactly one JSON value.
-func Valid(value []byte) bool { return json.Valid(value) }
-
-// Sound reports whether a value that a walk gave is JSON throughout. A walk has looked at everything but the insides of arrays, objects and
-// strings, so a plain text costs little.
-func Sound(value []byte) bool {
-	switch KindOf(value) {
-	case Null, Bool, Number:
-		return true
-	case String:
-		for _, c := range value[1 : len(value)-1] {
-			if c < ' ' || c == '\\' {
-				return json.Valid(value)
-			}
-		}
-		return true
-	default:
-		return json.Valid(value)
-	}
+// Valid reports whether the bytes are exactly one JSON value, nested no deeper than is read.
+func Valid(value []byte) bool {
+	end, ok := skip(value, space(value, 0), 0)
+	return ok && space(value, end) == len(value)
 }
 
 // SyntaxError says where the source stops being JSON.
 type SyntaxError struct {
 	// Offset counts bytes from the start of the value being walked.
 	Offset int
-	// Want is what should stand there.
+	// Want is what should stand there, if that can be said.
 	Want string
 }
 
 func (e *SyntaxError) Error() string {
+	if e.Want == "" {
+		return fmt.Sprintf("not valid JSON at byte %d", e.Offset)
+	}
 	return fmt.Sprintf("not valid JSON at byte %d: want %s", e.Offset, e.Want)
 }
 
@@ -95,11 +81,20 @@ func ElementsOf(array []byte) Elements { return Elements{start(array, '[')} }
 
 // Next gives the next element; false at the end or at a fault, which Err tells.
 func (e *Elements) Next() ([]byte, bool) {
-	if !e.more(']') {
+	if !e.More() {
 		return nil, false
 	}
 	return e.value()
 }
+
+// More steps up to the next element; false at the end or at a fault, which Err tells.
+func (e *Elements) More() bool { return e.more(']') }
+
+// Rest is the text from the element at hand on, for a reader that finds the end of it by itself and then calls Skip.
+func (e *Elements) Rest() []byte { return e.b[e.at:] }
+
+// Skip steps over the element at hand, of n bytes.
+func (e *Elements) Skip(n int) { e.at += n }
 
 // Members walks an object.
 type Members struct {
@@ -120,33 +115,6 @@ func (m *Members) Next() (key, value []byte, ok bool) {
 	}
 	value, ok = m.value()
 	return key, value, ok
-}
-
-// NextLike is Next for a caller who can guess the key: a right guess saves looking for its end. A guess holds neither a backslash nor a
-// quote; an empty one is none.
-func (m *Members) NextLike(guess []byte) (key, value []byte, ok bool) {
-	if !m.more('}') {
-		return nil, nil, false
-	}
-	if key, ok = m.guessed(guess); !ok {
-		if key, ok = m.key(); !ok {
-			return nil, nil, false
-		}
-	}
-	value, ok = m.value()
-	return key, value, ok
-}
-
-func (m *Members) guessed(guess []byte) ([]byte, bool) {
-	n := len(guess)
-	if n == 0 || m.at+n+3 > len(m.b) || m.b[m.at] != '"' || m.b[m.at+n+1] != '"' || m.b[m.at+n+2] != ':' {
-		return nil, false
-	}
-	if string(m.b[m.at+1:m.at+n+1]) != string(guess) {
-		return nil, false
-	}
-	m.at = space(m.b, m.at+n+3)
-	return guess, true
 }
 
 // walk is a position inside an array or an object.
@@ -213,31 +181,24 @@ func (w *walk) end() {
 }
 
 func (w *walk) key() ([]byte, bool) {
-	if w.at >= len(w.b) || w.b[w.at] != '"' {
-		w.fail("a key")
-		return nil, false
-	}
-	end, ok := skipString(w.b, w.at)
+	end, ok := skipKey(w.b, w.at)
 	if !ok {
-		w.fail("a closing quote")
+		w.at = end
+		w.fail("a key and a colon")
 		return nil, false
 	}
-	key := w.b[w.at+1 : end-1]
-	if bytes.IndexByte(key, '\\') >= 0 {
-		key = AppendText(nil, w.b[w.at:end])
+	key := w.b[w.at : bytes.LastIndexByte(w.b[:end], '"')+1]
+	w.at = end
+	if inner := key[1 : len(key)-1]; bytes.IndexByte(inner, '\\') < 0 {
+		return inner, true
 	}
-	w.at = space(w.b, end)
-	if w.at >= len(w.b) || w.b[w.at] != ':' {
-		w.fail("a colon")
-		return nil, false
-	}
-	w.at = space(w.b, w.at+1)
-	return key, true
+	return AppendText(nil, key), true
 }
 
 func (w *walk) value() ([]byte, bool) {
-	end, ok := skip(w.b, w.at)
+	end, ok := skip(w.b, w.at, 1)
 	if !ok {
+		w.at = end
 		w.fail("a value")
 		return nil, false
 	}

@@ -1,6 +1,7 @@
 package records
 
 import (
+	"bytes"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -94,7 +95,7 @@ func FuzzText(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		end, ok := skip(b, 0)
+		end, ok := skip(b, 0, 0)
 		if !ok || KindOf(b) != String {
 			return
 		}
@@ -125,14 +126,58 @@ func FuzzWalk(f *testing.F) {
 			n++
 		}
 		var want []json.RawMessage
-		if json.Unmarshal(b, &want) != nil || want == nil {
+		if err := json.Unmarshal(b, &want); err != nil || want == nil {
+			if walk.Err() == nil {
+				t.Fatalf("%q was walked, but it is no array: %v", b, err)
+			}
 			return
 		}
-		if walk.Err() != nil && !strings.Contains(string(b), strings.Repeat("[", 500)) {
+		if walk.Err() != nil && !deep(b) {
 			t.Fatalf("%q: %v", b, walk.Err())
 		}
 		if walk.Err() == nil && n != len(want) {
 			t.Fatalf("%q: %d elements, want %d", b, n, len(want))
+		}
+	})
+}
+
+// deep says whether a text may nest deeper than is read.
+func deep(b []byte) bool { return bytes.Count(b, []byte("["))+bytes.Count(b, []byte("{")) >= maxDepth }
+
+func FuzzValid(f *testing.F) {
+	for _, s := range []string{
+		`{"a":[1,2.5e-3,{"b":null}],"c\u00e9\n":"\ud83d\ude00"}`, ` "12345678\\" `, "\"\xff\"", "\"1234567\x1f\"", `"\x"`, `"\u12g4"`, `[1,]`, `{"a":1,}`, `{"a" 1}`,
+		`{1:2}`, `-`, `01`, `1.`, `1e`, `tru`, `{}}`, `{"a":{]}`, `"`, `"1234567\`, strings.Repeat("[", 511) + strings.Repeat("]", 511),
+	} {
+		f.Add([]byte(s))
+	}
+	places := NewPlaces()
+	for _, p := range []Pointer{{"a"}, {"a", "0"}, {"a", "b", "1"}, {"c"}} {
+		places.Slot(p)
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		want := json.Valid(b)
+		if want && deep(b) {
+			return
+		}
+		if Valid(b) != want {
+			t.Fatalf("%q: valid is %v", b, !want)
+		}
+		// A finder checks as much, goes into the value or not, and finds what the pointers do.
+		finder := places.Finder("d")
+		for range 2 {
+			n, err := finder.Read(b)
+			if got := err == nil && len(bytes.TrimLeft(b[n:], " \t\r\n")) == 0; got != want {
+				t.Fatalf("%q: the finder says %v", b, got)
+			}
+			if !want {
+				return
+			}
+			for slot, p := range []Pointer{{"a"}, {"a", "0"}, {"a", "b", "1"}, {"c"}, {"d"}} {
+				if got, found := finder.Found[slot], Find(bytes.TrimSpace(b), p); KindOf(b) == Object && string(got) != string(found) {
+					t.Fatalf("%q at %s: %q, want %q", b, p, got, found)
+				}
+			}
 		}
 	})
 }

@@ -1,6 +1,9 @@
 package records
 
-import "bytes"
+import (
+	"encoding/binary"
+	"math/bits"
+)
 
 // maxDepth bounds the nesting of a value; a deeper one is not read.
 const maxDepth = 512
@@ -13,16 +16,18 @@ func space(b []byte, i int) int {
 	return i
 }
 
-// skip finds the end of the value that starts at i.
-func skip(b []byte, i int) (int, bool) {
+// skip checks the value that starts at i, inside of depth brackets, and finds its end; at a fault it tells where.
+func skip(b []byte, i, depth int) (int, bool) {
 	if i >= len(b) {
 		return i, false
 	}
 	switch c := b[i]; {
 	case c == '"':
 		return skipString(b, i)
-	case c == '{' || c == '[':
-		return skipNested(b, i)
+	case c == '{':
+		return skipObject(b, i, depth)
+	case c == '[':
+		return skipArray(b, i, depth)
 	case c == '-' || c-'0' <= 9:
 		return skipNumber(b, i)
 	case c == 't':
@@ -38,63 +43,140 @@ func skip(b []byte, i int) (int, bool) {
 
 func skipWord(b []byte, i int, word string) (int, bool) {
 	end := i + len(word)
-	return end, end <= len(b) && string(b[i:end]) == word
+	if end > len(b) || string(b[i:end]) != word {
+		return i, false
+	}
+	return end, true
+}
+
+// Eight bytes at a time: one in every byte, and the highest bit of every byte.
+const (
+	ones  = 0x0101010101010101
+	highs = 0x8080808080808080
+)
+
+// marks sets the highest bit of the bytes that end a text or need a look: quotes, backslashes and control characters. Bits above the first
+// that is set may be wrong.
+func marks(w uint64) uint64 {
+	quote, slash := w^ones*'"', w^ones*'\\'
+	return ((quote-ones)&^quote | (slash-ones)&^slash | (w-ones*' ')&^w) & highs
 }
 
 // skipString finds the byte after the closing quote of the string that starts at i.
 func skipString(b []byte, i int) (int, bool) {
-	for at := i + 1; ; {
-		n := bytes.IndexByte(b[at:], '"')
-		if n < 0 {
-			return len(b), false
+	for i++; ; {
+		if i+8 <= len(b) {
+			m := marks(binary.LittleEndian.Uint64(b[i:]))
+			if m == 0 {
+				i += 8
+				continue
+			}
+			i += bits.TrailingZeros64(m) / 8
 		}
-		at += n
-		slashes := 0
-		for at-1-slashes > i && b[at-1-slashes] == '\\' {
-			slashes++
+		if i >= len(b) {
+			return i, false
 		}
-		at++
-		if slashes%2 == 0 {
-			return at, true
+		switch c := b[i]; {
+		case c == '"':
+			return i + 1, true
+		case c == '\\':
+			n := escapeLength(b[i:])
+			if n == 0 {
+				return i, false
+			}
+			i += n
+		case c < ' ':
+			return i, false
+		default:
+			i++
 		}
 	}
 }
 
-// skipNested finds the end of an array or object by its brackets, without recursion.
-func skipNested(b []byte, i int) (int, bool) {
-	var objects [maxDepth / 64]uint64 // a bit per open bracket: whether it opened an object
-	depth := 0
-	for i < len(b) {
-		switch b[i] {
-		case '"':
-			end, ok := skipString(b, i)
-			if !ok {
-				return end, false
-			}
-			i = end
-			continue
-		case '{', '[':
-			if depth == maxDepth {
-				return i, false
-			}
-			if b[i] == '{' {
-				objects[depth/64] |= 1 << (depth % 64)
-			} else {
-				objects[depth/64] &^= 1 << (depth % 64)
-			}
-			depth++
-		case '}', ']':
-			depth--
-			if objects[depth/64]>>(depth%64)&1 == 1 != (b[i] == '}') {
-				return i, false
-			}
-			if depth == 0 {
-				return i + 1, true
-			}
-		}
-		i++
+// escapeLength is the length of the escape at the start of s; zero when it is none.
+func escapeLength(s []byte) int {
+	if len(s) < 2 {
+		return 0
 	}
-	return i, false
+	switch s[1] {
+	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+		return 2
+	case 'u':
+		if _, ok := hex4(s); ok {
+			return 6
+		}
+	}
+	return 0
+}
+
+func skipArray(b []byte, i, depth int) (int, bool) {
+	if depth == maxDepth {
+		return i, false
+	}
+	i = space(b, i+1)
+	if i < len(b) && b[i] == ']' {
+		return i + 1, true
+	}
+	for {
+		var ok, more bool
+		if i, ok = skip(b, i, depth+1); !ok {
+			return i, false
+		}
+		if i, more, ok = separator(b, i, ']'); !more {
+			return i, ok
+		}
+	}
+}
+
+func skipObject(b []byte, i, depth int) (int, bool) {
+	if depth == maxDepth {
+		return i, false
+	}
+	i = space(b, i+1)
+	if i < len(b) && b[i] == '}' {
+		return i + 1, true
+	}
+	for {
+		var ok, more bool
+		if i, ok = skipKey(b, i); !ok {
+			return i, false
+		}
+		if i, ok = skip(b, i, depth+1); !ok {
+			return i, false
+		}
+		if i, more, ok = separator(b, i, '}'); !more {
+			return i, ok
+		}
+	}
+}
+
+// separator steps over what follows an entry: a comma, with more to come, or the closing bracket.
+func separator(b []byte, i int, closing byte) (_ int, more, ok bool) {
+	i = space(b, i)
+	switch {
+	case i >= len(b):
+		return i, false, false
+	case b[i] == ',':
+		return space(b, i+1), true, true
+	default:
+		return i + 1, false, b[i] == closing
+	}
+}
+
+// skipKey steps over a member's key and the colon, up to its value.
+func skipKey(b []byte, i int) (int, bool) {
+	if i >= len(b) || b[i] != '"' {
+		return i, false
+	}
+	i, ok := skipString(b, i)
+	if !ok {
+		return i, false
+	}
+	i = space(b, i)
+	if i >= len(b) || b[i] != ':' {
+		return i, false
+	}
+	return space(b, i+1), true
 }
 
 // skipNumber follows the grammar of RFC 8259.

@@ -2,9 +2,26 @@ package records
 
 import (
 	"bytes"
+	"encoding/binary"
 	"unicode/utf16"
 	"unicode/utf8"
 )
+
+// Plain says whether a text is printable ASCII without quotes and backslashes: in JSON it stands for itself.
+func Plain(text []byte) bool {
+	i := 0
+	for ; i+8 <= len(text); i += 8 {
+		if w := binary.LittleEndian.Uint64(text[i:]); marks(w)|w&highs != 0 {
+			return false
+		}
+	}
+	for ; i < len(text); i++ {
+		if c := text[i]; c < ' ' || c >= utf8.RuneSelf || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
+}
 
 // AppendText appends the text of a JSON string. Broken escapes and bytes that are not UTF-8 become U+FFFD.
 func AppendText(dst, str []byte) []byte {
@@ -89,6 +106,9 @@ func hex4(s []byte) (rune, bool) {
 // AppendQuoted appends a text as a JSON string, with as few escapes as there can be (RFC 8785).
 func AppendQuoted(dst, text []byte) []byte {
 	dst = append(dst, '"')
+	if Plain(text) {
+		return append(append(dst, text...), '"')
+	}
 	from := 0
 	for i := 0; i < len(text); {
 		c := text[i]

@@ -655,7 +655,9 @@ func (x *GetAppRequest) GetUserId() string {
 type GetAppResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The record.
-	Result        *App `protobuf:"bytes,1,opt,name=result,proto3" json:"result,omitempty"`
+	Result *App `protobuf:"bytes,1,opt,name=result,proto3" json:"result,omitempty"`
+	// Its warnings and mask, where there are any.
+	Meta          *Meta `protobuf:"bytes,2,opt,name=meta,proto3,oneof" json:"meta,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -693,6 +695,13 @@ func (*GetAppResponse) Descriptor() ([]byte, []int) {
 func (x *GetAppResponse) GetResult() *App {
 	if x != nil {
 		return x.Result
+	}
+	return nil
+}
+
+func (x *GetAppResponse) GetMeta() *Meta {
+	if x != nil {
+		return x.Meta
 	}
 	return nil
 }
@@ -783,7 +792,9 @@ func (x *UpdateAppRequest) GetRemoteData() bool {
 type UpdateAppResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The record.
-	Result        *App `protobuf:"bytes,1,opt,name=result,proto3" json:"result,omitempty"`
+	Result *App `protobuf:"bytes,1,opt,name=result,proto3" json:"result,omitempty"`
+	// Its warnings and mask, where there are any.
+	Meta          *Meta `protobuf:"bytes,2,opt,name=meta,proto3,oneof" json:"meta,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -821,6 +832,13 @@ func (*UpdateAppResponse) Descriptor() ([]byte, []int) {
 func (x *UpdateAppResponse) GetResult() *App {
 	if x != nil {
 		return x.Result
+	}
+	return nil
+}
+
+func (x *UpdateAppResponse) GetMeta() *Meta {
+	if x != nil {
+		return x.Meta
 	}
 	return nil
 }
@@ -945,9 +963,11 @@ const file_sando_unified_sso_v1_app_proto_rawDesc = "" +
 	"\a_fieldsB\x0e\n" +
 	"\f_remote_dataB\n" +
 	"\n" +
-	"\b_user_id\"C\n" +
+	"\b_user_id\"\x81\x01\n" +
 	"\x0eGetAppResponse\x121\n" +
-	"\x06result\x18\x01 \x01(\v2\x19.sando.unified.sso.v1.AppR\x06result\"\x8e\x02\n" +
+	"\x06result\x18\x01 \x01(\v2\x19.sando.unified.sso.v1.AppR\x06result\x123\n" +
+	"\x04meta\x18\x02 \x01(\v2\x1a.sando.unified.sso.v1.MetaH\x00R\x04meta\x88\x01\x01B\a\n" +
+	"\x05_meta\"\x8e\x02\n" +
 	"\x10UpdateAppRequest\x12\x17\n" +
 	"\x02id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x02id\x127\n" +
 	"\x15integrated_account_id\x18\x02 \x01(\tH\x00R\x13integratedAccountId\x88\x01\x01\x12 \n" +
@@ -958,9 +978,11 @@ const file_sando_unified_sso_v1_app_proto_rawDesc = "" +
 	"\x16_integrated_account_idB\f\n" +
 	"\n" +
 	"_is_activeB\x0e\n" +
-	"\f_remote_data\"F\n" +
+	"\f_remote_data\"\x84\x01\n" +
 	"\x11UpdateAppResponse\x121\n" +
-	"\x06result\x18\x01 \x01(\v2\x19.sando.unified.sso.v1.AppR\x06result2\xfe\x02\n" +
+	"\x06result\x18\x01 \x01(\v2\x19.sando.unified.sso.v1.AppR\x06result\x123\n" +
+	"\x04meta\x18\x02 \x01(\v2\x1a.sando.unified.sso.v1.MetaH\x00R\x04meta\x88\x01\x01B\a\n" +
+	"\x05_meta2\xfe\x02\n" +
 	"\n" +
 	"AppService\x12w\n" +
 	"\bListApps\x12%.sando.unified.sso.v1.ListAppsRequest\x1a&.sando.unified.sso.v1.ListAppsResponse\"\x1c\x82\xd3\xe4\x93\x02\x13\x12\x11/unified/sso/apps\x90\x02\x01\x12v\n" +
@@ -1007,18 +1029,20 @@ var file_sando_unified_sso_v1_app_proto_depIdxs = []int32{
 	1,  // 9: sando.unified.sso.v1.ListAppsResponse.result:type_name -> sando.unified.sso.v1.App
 	10, // 10: sando.unified.sso.v1.ListAppsResponse.meta:type_name -> sando.unified.sso.v1.Meta
 	1,  // 11: sando.unified.sso.v1.GetAppResponse.result:type_name -> sando.unified.sso.v1.App
-	1,  // 12: sando.unified.sso.v1.UpdateAppResponse.result:type_name -> sando.unified.sso.v1.App
-	2,  // 13: sando.unified.sso.v1.AppService.ListApps:input_type -> sando.unified.sso.v1.ListAppsRequest
-	4,  // 14: sando.unified.sso.v1.AppService.GetApp:input_type -> sando.unified.sso.v1.GetAppRequest
-	6,  // 15: sando.unified.sso.v1.AppService.UpdateApp:input_type -> sando.unified.sso.v1.UpdateAppRequest
-	3,  // 16: sando.unified.sso.v1.AppService.ListApps:output_type -> sando.unified.sso.v1.ListAppsResponse
-	5,  // 17: sando.unified.sso.v1.AppService.GetApp:output_type -> sando.unified.sso.v1.GetAppResponse
-	7,  // 18: sando.unified.sso.v1.AppService.UpdateApp:output_type -> sando.unified.sso.v1.UpdateAppResponse
-	16, // [16:19] is the sub-list for method output_type
-	13, // [13:16] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	10, // 12: sando.unified.sso.v1.GetAppResponse.meta:type_name -> sando.unified.sso.v1.Meta
+	1,  // 13: sando.unified.sso.v1.UpdateAppResponse.result:type_name -> sando.unified.sso.v1.App
+	10, // 14: sando.unified.sso.v1.UpdateAppResponse.meta:type_name -> sando.unified.sso.v1.Meta
+	2,  // 15: sando.unified.sso.v1.AppService.ListApps:input_type -> sando.unified.sso.v1.ListAppsRequest
+	4,  // 16: sando.unified.sso.v1.AppService.GetApp:input_type -> sando.unified.sso.v1.GetAppRequest
+	6,  // 17: sando.unified.sso.v1.AppService.UpdateApp:input_type -> sando.unified.sso.v1.UpdateAppRequest
+	3,  // 18: sando.unified.sso.v1.AppService.ListApps:output_type -> sando.unified.sso.v1.ListAppsResponse
+	5,  // 19: sando.unified.sso.v1.AppService.GetApp:output_type -> sando.unified.sso.v1.GetAppResponse
+	7,  // 20: sando.unified.sso.v1.AppService.UpdateApp:output_type -> sando.unified.sso.v1.UpdateAppResponse
+	18, // [18:21] is the sub-list for method output_type
+	15, // [15:18] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_sando_unified_sso_v1_app_proto_init() }
@@ -1032,7 +1056,9 @@ func file_sando_unified_sso_v1_app_proto_init() {
 	file_sando_unified_sso_v1_app_proto_msgTypes[2].OneofWrappers = []any{}
 	file_sando_unified_sso_v1_app_proto_msgTypes[3].OneofWrappers = []any{}
 	file_sando_unified_sso_v1_app_proto_msgTypes[4].OneofWrappers = []any{}
+	file_sando_unified_sso_v1_app_proto_msgTypes[5].OneofWrappers = []any{}
 	file_sando_unified_sso_v1_app_proto_msgTypes[6].OneofWrappers = []any{}
+	file_sando_unified_sso_v1_app_proto_msgTypes[7].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

@@ -583,7 +583,9 @@ func (x *GetAppUserRequest) GetAppId() string {
 type GetAppUserResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The record.
-	Result        *AppUser `protobuf:"bytes,1,opt,name=result,proto3" json:"result,omitempty"`
+	Result *AppUser `protobuf:"bytes,1,opt,name=result,proto3" json:"result,omitempty"`
+	// Its warnings and mask, where there are any.
+	Meta          *Meta `protobuf:"bytes,2,opt,name=meta,proto3,oneof" json:"meta,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -621,6 +623,13 @@ func (*GetAppUserResponse) Descriptor() ([]byte, []int) {
 func (x *GetAppUserResponse) GetResult() *AppUser {
 	if x != nil {
 		return x.Result
+	}
+	return nil
+}
+
+func (x *GetAppUserResponse) GetMeta() *Meta {
+	if x != nil {
+		return x.Meta
 	}
 	return nil
 }
@@ -721,9 +730,11 @@ const file_sando_unified_sso_v1_app_user_proto_rawDesc = "" +
 	"\x06app_id\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x05appIdB\x18\n" +
 	"\x16_integrated_account_idB\t\n" +
 	"\a_fieldsB\x0e\n" +
-	"\f_remote_data\"K\n" +
+	"\f_remote_data\"\x89\x01\n" +
 	"\x12GetAppUserResponse\x125\n" +
-	"\x06result\x18\x01 \x01(\v2\x1d.sando.unified.sso.v1.AppUserR\x06result2\xa5\x02\n" +
+	"\x06result\x18\x01 \x01(\v2\x1d.sando.unified.sso.v1.AppUserR\x06result\x123\n" +
+	"\x04meta\x18\x02 \x01(\v2\x1a.sando.unified.sso.v1.MetaH\x00R\x04meta\x88\x01\x01B\a\n" +
+	"\x05_meta2\xa5\x02\n" +
 	"\x0eAppUserService\x12\x88\x01\n" +
 	"\fListAppUsers\x12).sando.unified.sso.v1.ListAppUsersRequest\x1a*.sando.unified.sso.v1.ListAppUsersResponse\"!\x82\xd3\xe4\x93\x02\x18\x12\x16/unified/sso/app_users\x90\x02\x01\x12\x87\x01\n" +
 	"\n" +
@@ -769,15 +780,16 @@ var file_sando_unified_sso_v1_app_user_proto_depIdxs = []int32{
 	1,  // 8: sando.unified.sso.v1.ListAppUsersResponse.result:type_name -> sando.unified.sso.v1.AppUser
 	11, // 9: sando.unified.sso.v1.ListAppUsersResponse.meta:type_name -> sando.unified.sso.v1.Meta
 	1,  // 10: sando.unified.sso.v1.GetAppUserResponse.result:type_name -> sando.unified.sso.v1.AppUser
-	2,  // 11: sando.unified.sso.v1.AppUserService.ListAppUsers:input_type -> sando.unified.sso.v1.ListAppUsersRequest
-	4,  // 12: sando.unified.sso.v1.AppUserService.GetAppUser:input_type -> sando.unified.sso.v1.GetAppUserRequest
-	3,  // 13: sando.unified.sso.v1.AppUserService.ListAppUsers:output_type -> sando.unified.sso.v1.ListAppUsersResponse
-	5,  // 14: sando.unified.sso.v1.AppUserService.GetAppUser:output_type -> sando.unified.sso.v1.GetAppUserResponse
-	13, // [13:15] is the sub-list for method output_type
-	11, // [11:13] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	11, // 11: sando.unified.sso.v1.GetAppUserResponse.meta:type_name -> sando.unified.sso.v1.Meta
+	2,  // 12: sando.unified.sso.v1.AppUserService.ListAppUsers:input_type -> sando.unified.sso.v1.ListAppUsersRequest
+	4,  // 13: sando.unified.sso.v1.AppUserService.GetAppUser:input_type -> sando.unified.sso.v1.GetAppUserRequest
+	3,  // 14: sando.unified.sso.v1.AppUserService.ListAppUsers:output_type -> sando.unified.sso.v1.ListAppUsersResponse
+	5,  // 15: sando.unified.sso.v1.AppUserService.GetAppUser:output_type -> sando.unified.sso.v1.GetAppUserResponse
+	14, // [14:16] is the sub-list for method output_type
+	12, // [12:14] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_sando_unified_sso_v1_app_user_proto_init() }
@@ -791,6 +803,7 @@ func file_sando_unified_sso_v1_app_user_proto_init() {
 	file_sando_unified_sso_v1_app_user_proto_msgTypes[2].OneofWrappers = []any{}
 	file_sando_unified_sso_v1_app_user_proto_msgTypes[3].OneofWrappers = []any{}
 	file_sando_unified_sso_v1_app_user_proto_msgTypes[4].OneofWrappers = []any{}
+	file_sando_unified_sso_v1_app_user_proto_msgTypes[5].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

@@ -420,7 +420,9 @@ func (x *GetOrganizationRequest) GetRemoteData() bool {
 type GetOrganizationResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The record.
-	Result        *Organization `protobuf:"bytes,1,opt,name=result,proto3" json:"result,omitempty"`
+	Result *Organization `protobuf:"bytes,1,opt,name=result,proto3" json:"result,omitempty"`
+	// Its warnings and mask, where there are any.
+	Meta          *Meta `protobuf:"bytes,2,opt,name=meta,proto3,oneof" json:"meta,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -458,6 +460,13 @@ func (*GetOrganizationResponse) Descriptor() ([]byte, []int) {
 func (x *GetOrganizationResponse) GetResult() *Organization {
 	if x != nil {
 		return x.Result
+	}
+	return nil
+}
+
+func (x *GetOrganizationResponse) GetMeta() *Meta {
+	if x != nil {
+		return x.Meta
 	}
 	return nil
 }
@@ -527,9 +536,11 @@ const file_sando_unified_userdirectory_v1_organization_proto_rawDesc = "" +
 	"remoteData\x88\x01\x01B\x18\n" +
 	"\x16_integrated_account_idB\t\n" +
 	"\a_fieldsB\x0e\n" +
-	"\f_remote_data\"_\n" +
+	"\f_remote_data\"\xa7\x01\n" +
 	"\x17GetOrganizationResponse\x12D\n" +
-	"\x06result\x18\x01 \x01(\v2,.sando.unified.userdirectory.v1.OrganizationR\x06result2\x8e\x03\n" +
+	"\x06result\x18\x01 \x01(\v2,.sando.unified.userdirectory.v1.OrganizationR\x06result\x12=\n" +
+	"\x04meta\x18\x02 \x01(\v2$.sando.unified.userdirectory.v1.MetaH\x00R\x04meta\x88\x01\x01B\a\n" +
+	"\x05_meta2\x8e\x03\n" +
 	"\x13OrganizationService\x12\xba\x01\n" +
 	"\x11ListOrganizations\x128.sando.unified.userdirectory.v1.ListOrganizationsRequest\x1a9.sando.unified.userdirectory.v1.ListOrganizationsResponse\"0\x82\xd3\xe4\x93\x02'\x12%/unified/user-directory/organizations\x90\x02\x01\x12\xb9\x01\n" +
 	"\x0fGetOrganization\x126.sando.unified.userdirectory.v1.GetOrganizationRequest\x1a7.sando.unified.userdirectory.v1.GetOrganizationResponse\"5\x82\xd3\xe4\x93\x02,\x12*/unified/user-directory/organizations/{id}\x90\x02\x01B\xa1\x02\n" +
@@ -568,15 +579,16 @@ var file_sando_unified_userdirectory_v1_organization_proto_depIdxs = []int32{
 	0,  // 5: sando.unified.userdirectory.v1.ListOrganizationsResponse.result:type_name -> sando.unified.userdirectory.v1.Organization
 	8,  // 6: sando.unified.userdirectory.v1.ListOrganizationsResponse.meta:type_name -> sando.unified.userdirectory.v1.Meta
 	0,  // 7: sando.unified.userdirectory.v1.GetOrganizationResponse.result:type_name -> sando.unified.userdirectory.v1.Organization
-	1,  // 8: sando.unified.userdirectory.v1.OrganizationService.ListOrganizations:input_type -> sando.unified.userdirectory.v1.ListOrganizationsRequest
-	3,  // 9: sando.unified.userdirectory.v1.OrganizationService.GetOrganization:input_type -> sando.unified.userdirectory.v1.GetOrganizationRequest
-	2,  // 10: sando.unified.userdirectory.v1.OrganizationService.ListOrganizations:output_type -> sando.unified.userdirectory.v1.ListOrganizationsResponse
-	4,  // 11: sando.unified.userdirectory.v1.OrganizationService.GetOrganization:output_type -> sando.unified.userdirectory.v1.GetOrganizationResponse
-	10, // [10:12] is the sub-list for method output_type
-	8,  // [8:10] is the sub-list for method input_type
-	8,  // [8:8] is the sub-list for extension type_name
-	8,  // [8:8] is the sub-list for extension extendee
-	0,  // [0:8] is the sub-list for field type_name
+	8,  // 8: sando.unified.userdirectory.v1.GetOrganizationResponse.meta:type_name -> sando.unified.userdirectory.v1.Meta
+	1,  // 9: sando.unified.userdirectory.v1.OrganizationService.ListOrganizations:input_type -> sando.unified.userdirectory.v1.ListOrganizationsRequest
+	3,  // 10: sando.unified.userdirectory.v1.OrganizationService.GetOrganization:input_type -> sando.unified.userdirectory.v1.GetOrganizationRequest
+	2,  // 11: sando.unified.userdirectory.v1.OrganizationService.ListOrganizations:output_type -> sando.unified.userdirectory.v1.ListOrganizationsResponse
+	4,  // 12: sando.unified.userdirectory.v1.OrganizationService.GetOrganization:output_type -> sando.unified.userdirectory.v1.GetOrganizationResponse
+	11, // [11:13] is the sub-list for method output_type
+	9,  // [9:11] is the sub-list for method input_type
+	9,  // [9:9] is the sub-list for extension type_name
+	9,  // [9:9] is the sub-list for extension extendee
+	0,  // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_sando_unified_userdirectory_v1_organization_proto_init() }
@@ -589,6 +601,7 @@ func file_sando_unified_userdirectory_v1_organization_proto_init() {
 	file_sando_unified_userdirectory_v1_organization_proto_msgTypes[1].OneofWrappers = []any{}
 	file_sando_unified_userdirectory_v1_organization_proto_msgTypes[2].OneofWrappers = []any{}
 	file_sando_unified_userdirectory_v1_organization_proto_msgTypes[3].OneofWrappers = []any{}
+	file_sando_unified_userdirectory_v1_organization_proto_msgTypes[4].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

@@ -438,7 +438,9 @@ func (x *GetRoleRequest) GetRemoteData() bool {
 type GetRoleResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The record.
-	Result        *Role `protobuf:"bytes,1,opt,name=result,proto3" json:"result,omitempty"`
+	Result *Role `protobuf:"bytes,1,opt,name=result,proto3" json:"result,omitempty"`
+	// Its warnings and mask, where there are any.
+	Meta          *Meta `protobuf:"bytes,2,opt,name=meta,proto3,oneof" json:"meta,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -476,6 +478,13 @@ func (*GetRoleResponse) Descriptor() ([]byte, []int) {
 func (x *GetRoleResponse) GetResult() *Role {
 	if x != nil {
 		return x.Result
+	}
+	return nil
+}
+
+func (x *GetRoleResponse) GetMeta() *Meta {
+	if x != nil {
+		return x.Meta
 	}
 	return nil
 }
@@ -552,9 +561,11 @@ const file_sando_unified_userdirectory_v1_role_proto_rawDesc = "" +
 	"remoteData\x88\x01\x01B\x18\n" +
 	"\x16_integrated_account_idB\t\n" +
 	"\a_fieldsB\x0e\n" +
-	"\f_remote_data\"O\n" +
+	"\f_remote_data\"\x97\x01\n" +
 	"\x0fGetRoleResponse\x12<\n" +
-	"\x06result\x18\x01 \x01(\v2$.sando.unified.userdirectory.v1.RoleR\x06result2\xc6\x02\n" +
+	"\x06result\x18\x01 \x01(\v2$.sando.unified.userdirectory.v1.RoleR\x06result\x12=\n" +
+	"\x04meta\x18\x02 \x01(\v2$.sando.unified.userdirectory.v1.MetaH\x00R\x04meta\x88\x01\x01B\a\n" +
+	"\x05_meta2\xc6\x02\n" +
 	"\vRoleService\x12\x9a\x01\n" +
 	"\tListRoles\x120.sando.unified.userdirectory.v1.ListRolesRequest\x1a1.sando.unified.userdirectory.v1.ListRolesResponse\"(\x82\xd3\xe4\x93\x02\x1f\x12\x1d/unified/user-directory/roles\x90\x02\x01\x12\x99\x01\n" +
 	"\aGetRole\x12..sando.unified.userdirectory.v1.GetRoleRequest\x1a/.sando.unified.userdirectory.v1.GetRoleResponse\"-\x82\xd3\xe4\x93\x02$\x12\"/unified/user-directory/roles/{id}\x90\x02\x01B\x99\x02\n" +
@@ -584,22 +595,23 @@ var file_sando_unified_userdirectory_v1_role_proto_goTypes = []any{
 	(*Meta)(nil),                  // 7: sando.unified.userdirectory.v1.Meta
 }
 var file_sando_unified_userdirectory_v1_role_proto_depIdxs = []int32{
-	5, // 0: sando.unified.userdirectory.v1.Role.created_at:type_name -> google.protobuf.Timestamp
-	5, // 1: sando.unified.userdirectory.v1.Role.updated_at:type_name -> google.protobuf.Timestamp
-	6, // 2: sando.unified.userdirectory.v1.Role.custom:type_name -> sando.rpc.v1.RawJson
-	6, // 3: sando.unified.userdirectory.v1.Role.remote_data:type_name -> sando.rpc.v1.RawJson
-	0, // 4: sando.unified.userdirectory.v1.ListRolesResponse.result:type_name -> sando.unified.userdirectory.v1.Role
-	7, // 5: sando.unified.userdirectory.v1.ListRolesResponse.meta:type_name -> sando.unified.userdirectory.v1.Meta
-	0, // 6: sando.unified.userdirectory.v1.GetRoleResponse.result:type_name -> sando.unified.userdirectory.v1.Role
-	1, // 7: sando.unified.userdirectory.v1.RoleService.ListRoles:input_type -> sando.unified.userdirectory.v1.ListRolesRequest
-	3, // 8: sando.unified.userdirectory.v1.RoleService.GetRole:input_type -> sando.unified.userdirectory.v1.GetRoleRequest
-	2, // 9: sando.unified.userdirectory.v1.RoleService.ListRoles:output_type -> sando.unified.userdirectory.v1.ListRolesResponse
-	4, // 10: sando.unified.userdirectory.v1.RoleService.GetRole:output_type -> sando.unified.userdirectory.v1.GetRoleResponse
-	9, // [9:11] is the sub-list for method output_type
-	7, // [7:9] is the sub-list for method input_type
-	7, // [7:7] is the sub-list for extension type_name
-	7, // [7:7] is the sub-list for extension extendee
-	0, // [0:7] is the sub-list for field type_name
+	5,  // 0: sando.unified.userdirectory.v1.Role.created_at:type_name -> google.protobuf.Timestamp
+	5,  // 1: sando.unified.userdirectory.v1.Role.updated_at:type_name -> google.protobuf.Timestamp
+	6,  // 2: sando.unified.userdirectory.v1.Role.custom:type_name -> sando.rpc.v1.RawJson
+	6,  // 3: sando.unified.userdirectory.v1.Role.remote_data:type_name -> sando.rpc.v1.RawJson
+	0,  // 4: sando.unified.userdirectory.v1.ListRolesResponse.result:type_name -> sando.unified.userdirectory.v1.Role
+	7,  // 5: sando.unified.userdirectory.v1.ListRolesResponse.meta:type_name -> sando.unified.userdirectory.v1.Meta
+	0,  // 6: sando.unified.userdirectory.v1.GetRoleResponse.result:type_name -> sando.unified.userdirectory.v1.Role
+	7,  // 7: sando.unified.userdirectory.v1.GetRoleResponse.meta:type_name -> sando.unified.userdirectory.v1.Meta
+	1,  // 8: sando.unified.userdirectory.v1.RoleService.ListRoles:input_type -> sando.unified.userdirectory.v1.ListRolesRequest
+	3,  // 9: sando.unified.userdirectory.v1.RoleService.GetRole:input_type -> sando.unified.userdirectory.v1.GetRoleRequest
+	2,  // 10: sando.unified.userdirectory.v1.RoleService.ListRoles:output_type -> sando.unified.userdirectory.v1.ListRolesResponse
+	4,  // 11: sando.unified.userdirectory.v1.RoleService.GetRole:output_type -> sando.unified.userdirectory.v1.GetRoleResponse
+	10, // [10:12] is the sub-list for method output_type
+	8,  // [8:10] is the sub-list for method input_type
+	8,  // [8:8] is the sub-list for extension type_name
+	8,  // [8:8] is the sub-list for extension extendee
+	0,  // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_sando_unified_userdirectory_v1_role_proto_init() }
@@ -612,6 +624,7 @@ func file_sando_unified_userdirectory_v1_role_proto_init() {
 	file_sando_unified_userdirectory_v1_role_proto_msgTypes[1].OneofWrappers = []any{}
 	file_sando_unified_userdirectory_v1_role_proto_msgTypes[2].OneofWrappers = []any{}
 	file_sando_unified_userdirectory_v1_role_proto_msgTypes[3].OneofWrappers = []any{}
+	file_sando_unified_userdirectory_v1_role_proto_msgTypes[4].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

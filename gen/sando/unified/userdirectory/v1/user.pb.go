@@ -999,7 +999,9 @@ func (x *GetUserRequest) GetCustomFields() string {
 type GetUserResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The record.
-	Result        *User `protobuf:"bytes,1,opt,name=result,proto3" json:"result,omitempty"`
+	Result *User `protobuf:"bytes,1,opt,name=result,proto3" json:"result,omitempty"`
+	// Its warnings and mask, where there are any.
+	Meta          *Meta `protobuf:"bytes,2,opt,name=meta,proto3,oneof" json:"meta,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1037,6 +1039,13 @@ func (*GetUserResponse) Descriptor() ([]byte, []int) {
 func (x *GetUserResponse) GetResult() *User {
 	if x != nil {
 		return x.Result
+	}
+	return nil
+}
+
+func (x *GetUserResponse) GetMeta() *Meta {
+	if x != nil {
+		return x.Meta
 	}
 	return nil
 }
@@ -1127,7 +1136,9 @@ func (x *UpdateUserRequest) GetRemoteData() bool {
 type UpdateUserResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The record.
-	Result        *User `protobuf:"bytes,1,opt,name=result,proto3" json:"result,omitempty"`
+	Result *User `protobuf:"bytes,1,opt,name=result,proto3" json:"result,omitempty"`
+	// Its warnings and mask, where there are any.
+	Meta          *Meta `protobuf:"bytes,2,opt,name=meta,proto3,oneof" json:"meta,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1165,6 +1176,13 @@ func (*UpdateUserResponse) Descriptor() ([]byte, []int) {
 func (x *UpdateUserResponse) GetResult() *User {
 	if x != nil {
 		return x.Result
+	}
+	return nil
+}
+
+func (x *UpdateUserResponse) GetMeta() *Meta {
+	if x != nil {
+		return x.Meta
 	}
 	return nil
 }
@@ -1350,9 +1368,11 @@ const file_sando_unified_userdirectory_v1_user_proto_rawDesc = "" +
 	"\x16_integrated_account_idB\t\n" +
 	"\a_fieldsB\x0e\n" +
 	"\f_remote_dataB\x10\n" +
-	"\x0e_custom_fields\"O\n" +
+	"\x0e_custom_fields\"\x97\x01\n" +
 	"\x0fGetUserResponse\x12<\n" +
-	"\x06result\x18\x01 \x01(\v2$.sando.unified.userdirectory.v1.UserR\x06result\"\xa2\x02\n" +
+	"\x06result\x18\x01 \x01(\v2$.sando.unified.userdirectory.v1.UserR\x06result\x12=\n" +
+	"\x04meta\x18\x02 \x01(\v2$.sando.unified.userdirectory.v1.MetaH\x00R\x04meta\x88\x01\x01B\a\n" +
+	"\x05_meta\"\xa2\x02\n" +
 	"\x11UpdateUserRequest\x12\x17\n" +
 	"\x02id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x02id\x127\n" +
 	"\x15integrated_account_id\x18\x02 \x01(\tH\x00R\x13integratedAccountId\x88\x01\x01\x12\x1b\n" +
@@ -1363,9 +1383,11 @@ const file_sando_unified_userdirectory_v1_user_proto_rawDesc = "" +
 	"\x16_integrated_account_idB\t\n" +
 	"\a_statusB\x13\n" +
 	"\x11_lifecycle_statusB\x0e\n" +
-	"\f_remote_data\"R\n" +
+	"\f_remote_data\"\x9a\x01\n" +
 	"\x12UpdateUserResponse\x12<\n" +
-	"\x06result\x18\x01 \x01(\v2$.sando.unified.userdirectory.v1.UserR\x06result2\xeb\x03\n" +
+	"\x06result\x18\x01 \x01(\v2$.sando.unified.userdirectory.v1.UserR\x06result\x12=\n" +
+	"\x04meta\x18\x02 \x01(\v2$.sando.unified.userdirectory.v1.MetaH\x00R\x04meta\x88\x01\x01B\a\n" +
+	"\x05_meta2\xeb\x03\n" +
 	"\vUserService\x12\x9a\x01\n" +
 	"\tListUsers\x120.sando.unified.userdirectory.v1.ListUsersRequest\x1a1.sando.unified.userdirectory.v1.ListUsersResponse\"(\x82\xd3\xe4\x93\x02\x1f\x12\x1d/unified/user-directory/users\x90\x02\x01\x12\x99\x01\n" +
 	"\aGetUser\x12..sando.unified.userdirectory.v1.GetUserRequest\x1a/.sando.unified.userdirectory.v1.GetUserResponse\"-\x82\xd3\xe4\x93\x02$\x12\"/unified/user-directory/users/{id}\x90\x02\x01\x12\xa2\x01\n" +
@@ -1429,18 +1451,20 @@ var file_sando_unified_userdirectory_v1_user_proto_depIdxs = []int32{
 	3,  // 21: sando.unified.userdirectory.v1.ListUsersResponse.result:type_name -> sando.unified.userdirectory.v1.User
 	15, // 22: sando.unified.userdirectory.v1.ListUsersResponse.meta:type_name -> sando.unified.userdirectory.v1.Meta
 	3,  // 23: sando.unified.userdirectory.v1.GetUserResponse.result:type_name -> sando.unified.userdirectory.v1.User
-	3,  // 24: sando.unified.userdirectory.v1.UpdateUserResponse.result:type_name -> sando.unified.userdirectory.v1.User
-	4,  // 25: sando.unified.userdirectory.v1.UserService.ListUsers:input_type -> sando.unified.userdirectory.v1.ListUsersRequest
-	6,  // 26: sando.unified.userdirectory.v1.UserService.GetUser:input_type -> sando.unified.userdirectory.v1.GetUserRequest
-	8,  // 27: sando.unified.userdirectory.v1.UserService.UpdateUser:input_type -> sando.unified.userdirectory.v1.UpdateUserRequest
-	5,  // 28: sando.unified.userdirectory.v1.UserService.ListUsers:output_type -> sando.unified.userdirectory.v1.ListUsersResponse
-	7,  // 29: sando.unified.userdirectory.v1.UserService.GetUser:output_type -> sando.unified.userdirectory.v1.GetUserResponse
-	9,  // 30: sando.unified.userdirectory.v1.UserService.UpdateUser:output_type -> sando.unified.userdirectory.v1.UpdateUserResponse
-	28, // [28:31] is the sub-list for method output_type
-	25, // [25:28] is the sub-list for method input_type
-	25, // [25:25] is the sub-list for extension type_name
-	25, // [25:25] is the sub-list for extension extendee
-	0,  // [0:25] is the sub-list for field type_name
+	15, // 24: sando.unified.userdirectory.v1.GetUserResponse.meta:type_name -> sando.unified.userdirectory.v1.Meta
+	3,  // 25: sando.unified.userdirectory.v1.UpdateUserResponse.result:type_name -> sando.unified.userdirectory.v1.User
+	15, // 26: sando.unified.userdirectory.v1.UpdateUserResponse.meta:type_name -> sando.unified.userdirectory.v1.Meta
+	4,  // 27: sando.unified.userdirectory.v1.UserService.ListUsers:input_type -> sando.unified.userdirectory.v1.ListUsersRequest
+	6,  // 28: sando.unified.userdirectory.v1.UserService.GetUser:input_type -> sando.unified.userdirectory.v1.GetUserRequest
+	8,  // 29: sando.unified.userdirectory.v1.UserService.UpdateUser:input_type -> sando.unified.userdirectory.v1.UpdateUserRequest
+	5,  // 30: sando.unified.userdirectory.v1.UserService.ListUsers:output_type -> sando.unified.userdirectory.v1.ListUsersResponse
+	7,  // 31: sando.unified.userdirectory.v1.UserService.GetUser:output_type -> sando.unified.userdirectory.v1.GetUserResponse
+	9,  // 32: sando.unified.userdirectory.v1.UserService.UpdateUser:output_type -> sando.unified.userdirectory.v1.UpdateUserResponse
+	30, // [30:33] is the sub-list for method output_type
+	27, // [27:30] is the sub-list for method input_type
+	27, // [27:27] is the sub-list for extension type_name
+	27, // [27:27] is the sub-list for extension extendee
+	0,  // [0:27] is the sub-list for field type_name
 }
 
 func init() { file_sando_unified_userdirectory_v1_user_proto_init() }
@@ -1456,7 +1480,9 @@ func file_sando_unified_userdirectory_v1_user_proto_init() {
 	file_sando_unified_userdirectory_v1_user_proto_msgTypes[4].OneofWrappers = []any{}
 	file_sando_unified_userdirectory_v1_user_proto_msgTypes[5].OneofWrappers = []any{}
 	file_sando_unified_userdirectory_v1_user_proto_msgTypes[6].OneofWrappers = []any{}
+	file_sando_unified_userdirectory_v1_user_proto_msgTypes[7].OneofWrappers = []any{}
 	file_sando_unified_userdirectory_v1_user_proto_msgTypes[8].OneofWrappers = []any{}
+	file_sando_unified_userdirectory_v1_user_proto_msgTypes[9].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
