@@ -33,8 +33,12 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		// Served as GET; the listener sends no body for what came as HEAD.
 		r.Method = http.MethodGet
 	}
-	if _, pattern := h.plain.Handler(r); pattern != "" {
+	if h.isPlain(r) {
 		h.servePlain(w, r, id)
+		return
+	}
+	if to := h.shortcuts.find(r); to != nil {
+		to.ServeHTTP(w, r)
 		return
 	}
 	h.gateway.ServeHTTP(w, r)

@@ -21,14 +21,14 @@ const healthService = "grpc.health.v1.Health"
 // mountHealth answers /healthz (the process lives), /readyz (it takes calls)
 // and the gRPC health service. None of them asks for a token.
 func (m *Mux) mountHealth() {
-	m.plain.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { says(w, "ok") })
-	m.plain.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+	m.Handle("GET /healthz", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { says(w, "ok") }))
+	m.Handle("GET /readyz", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := m.ready(); err != nil {
 			m.o.Errors.WriteHTTP(w, interceptor.RequestIDFrom(r.Context()), rpcerr.New(rpcerr.Unavailable, "Not ready: "+err.Error()))
 			return
 		}
 		says(w, "ready")
-	})
+	}))
 	srv := connect.NewServer(m.shaping())
 	schema := grpc_health_v1.File_grpc_health_v1_health_proto.Services().ByName("Health").Methods()
 	srv.Register(

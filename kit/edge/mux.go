@@ -49,6 +49,10 @@ type Mux struct {
 	rpc     *procedures
 	plain   *http.ServeMux
 	gateway *runtime.ServeMux
+	// roots are the first segments of plain patterns; "" is any.
+	roots map[string]bool
+	// shortcuts lead to streaming routes of the gateway.
+	shortcuts shortcuts
 	servers []*connect.Server
 	// services are the names of the RPC services mounted.
 	services []string
@@ -70,10 +74,12 @@ func NewMux(o MuxOptions) *Mux {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	m := &Mux{
-		o:        o,
-		rpc:      newProcedures(),
-		plain:    http.NewServeMux(),
-		draining: newSignal(),
+		o:         o,
+		rpc:       newProcedures(),
+		plain:     http.NewServeMux(),
+		roots:     map[string]bool{},
+		shortcuts: shortcuts{},
+		draining:  newSignal(),
 	}
 	m.gateway = gateway.NewMux(gateway.Options{
 		JSON: o.JSON, Errors: o.Errors, NotFound: http.HandlerFunc(m.notFound),
@@ -131,12 +137,48 @@ func (m *Mux) Stream(method, pattern string, h http.Handler) error {
 	if err != nil {
 		return fmt.Errorf("edge: %s %s: %w", method, pattern, err)
 	}
+	m.shortcuts.add(method, pattern, h)
 	return nil
 }
 
 // Handle adds a plain handler under a pattern of net/http. It runs outside of
 // the interceptors, and ahead of REST: the pattern "/" would hide every route.
-func (m *Mux) Handle(pattern string, h http.Handler) { m.plain.Handle(pattern, h) }
+func (m *Mux) Handle(pattern string, h http.Handler) {
+	m.plain.Handle(pattern, h)
+	m.roots[rootOf(pattern)] = true
+}
+
+// rootOf gives the first segment of a pattern of net/http, or "" where that
+// may be anything.
+func rootOf(pattern string) string {
+	_, path, ok := strings.Cut(pattern, "/")
+	if !ok {
+		return ""
+	}
+	root, _, _ := strings.Cut(path, "/")
+	if strings.HasPrefix(root, "{") {
+		return ""
+	}
+	return root
+}
+
+// isPlain reports whether a plain handler may want the request. The router of
+// net/http, which also cleans paths, is asked only then: it costs more than
+// many a call's own work.
+func (m *Mux) isPlain(r *http.Request) bool {
+	root, rest, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+	if !m.roots[""] && !m.roots[root] && !unclean(root) && !unclean(rest) {
+		return false
+	}
+	_, pattern := m.plain.Handler(r)
+	return pattern != ""
+}
+
+// unclean reports whether net/http may read a path differently than it is
+// written.
+func unclean(path string) bool {
+	return strings.Contains(path, "//") || strings.HasPrefix(path, "/") || strings.Contains(path, "/.") || strings.HasPrefix(path, ".")
+}
 
 // A condition is something that must hold before calls can be served.
 type condition struct {

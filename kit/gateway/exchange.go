@@ -104,9 +104,9 @@ func (x *exchange) headers() {
 	if x.info == nil {
 		return
 	}
-	for k, values := range x.info.ResponseHeader().All() {
-		if name, ok := shown(k); ok {
-			x.w.Header()[http.CanonicalHeaderKey(name)] = values
+	for k, values := range x.info.ResponseHeader().All() { // in canonical form
+		if !describes(k) {
+			x.w.Header()[k] = values
 		}
 	}
 }

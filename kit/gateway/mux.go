@@ -63,26 +63,40 @@ func NewMux(o Options) *runtime.ServeMux {
 // incoming chooses the request headers that reach handlers. Authorization is
 // not among them because the gateway passes it on by itself.
 func incoming(key string) (string, bool) {
+	if !reaches(key) {
+		return "", false
+	}
+	return strings.ToLower(key), true
+}
+
+// reaches reports whether a request header, in canonical form, is for handlers.
+func reaches(key string) bool {
 	switch key {
 	case "Idempotency-Key", "Traceparent", "Tracestate", "Baggage", "User-Agent",
 		"Accept-Language", "If-Match", "If-None-Match", interceptor.HeaderIncomingID:
-		return strings.ToLower(key), true
+		return true
 	}
-	if strings.HasPrefix(key, "Sando-") {
-		return strings.ToLower(key), true
-	}
-	return "", false
+	return strings.HasPrefix(key, "Sando-")
 }
 
 // shown lets every header of a handler through under its own name, except
 // those that describe the body and the connection.
 func shown(key string) (string, bool) {
-	switch http.CanonicalHeaderKey(key) {
-	case "Content-Type", "Content-Length", "Content-Encoding", "Transfer-Encoding",
-		"Connection", "Trailer", "Te", "Upgrade", "Date":
+	if describes(http.CanonicalHeaderKey(key)) {
 		return "", false
 	}
 	return key, true
+}
+
+// describes reports whether a header, in canonical form, is about the body or
+// the connection.
+func describes(key string) bool {
+	switch key {
+	case "Content-Type", "Content-Length", "Content-Encoding", "Transfer-Encoding",
+		"Connection", "Trailer", "Te", "Upgrade", "Date":
+		return true
+	}
+	return false
 }
 
 func errorHandler(errs *rpcerr.Table) runtime.ErrorHandlerFunc {

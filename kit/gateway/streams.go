@@ -27,11 +27,12 @@ func NewStreams(errs *rpcerr.Table, chain []connect.ServerInterceptor) *Streams 
 
 // Handler makes a handler that runs h as the procedure of spec.
 //
-// The call's CallInfo has the request's headers, and its response headers go
-// out with the answer. The answer is held back until 64 kB are written or h
+// The call's CallInfo has the headers that reach every handler of the gateway,
+// and its response headers go out with the answer. The answer is held back until 64 kB are written or h
 // flushes; an error before that is answered in the one shape, an error after
 // it breaks the connection off (http.ErrAbortHandler), so that half an answer
-// never looks like a whole one.
+// never looks like a whole one. The request's own context is the listener's;
+// what the interceptors put into the call's is in ctx alone.
 func (s *Streams) Handler(spec connect.Spec, h func(ctx context.Context, w http.ResponseWriter, r *http.Request) error) http.Handler {
 	srv := connect.NewServer(s.chain...)
 	srv.Register(connect.Method{Spec: spec, Handler: func(ctx context.Context, _ connect.Spec, _ connect.ServerStream) error {
@@ -40,7 +41,7 @@ func (s *Streams) Handler(spec connect.Spec, h func(ctx context.Context, w http.
 			return rpcerr.New(rpcerr.Internal, "")
 		}
 		x.info, _ = connect.CallInfoForServerContext(ctx)
-		return h(ctx, x, x.r.WithContext(ctx))
+		return h(ctx, x, x.r)
 	}})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.serve(srv, spec, w, r) })
 }
@@ -48,7 +49,9 @@ func (s *Streams) Handler(spec connect.Spec, h func(ctx context.Context, w http.
 func (s *Streams) serve(srv *connect.Server, spec connect.Spec, w http.ResponseWriter, r *http.Request) {
 	info := &connect.CallInfo{Spec: spec, PeerAddr: r.RemoteAddr, Protocol: "rest", Codec: connect.CodecNameJSON}
 	for k, values := range r.Header {
-		info.RequestHeader().SetValues(k, values)
+		if reaches(k) || k == "Authorization" {
+			info.RequestHeader().SetValues(k, values)
+		}
 	}
 	x := &exchange{w: w, r: r, pool: &s.buffers}
 	defer x.release()

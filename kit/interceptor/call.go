@@ -2,8 +2,10 @@ package interceptor
 
 import (
 	"context"
-	"crypto/rand"
+	"encoding/base32"
+	"encoding/binary"
 	"log/slog"
+	"math/rand/v2"
 	"sync"
 
 	"connectrpc.com/connect/v2"
@@ -35,8 +37,15 @@ func NewRequestID(incoming string) string {
 	if validID(incoming) {
 		return incoming
 	}
-	return rand.Text()
+	// An id need be unique, not secret: it is in the answer.
+	var b [16]byte
+	binary.NativeEndian.PutUint64(b[:8], rand.Uint64())
+	binary.NativeEndian.PutUint64(b[8:], rand.Uint64())
+	return requestIDs.EncodeToString(b[:])
 }
+
+// requestIDs spells ids in letters and digits that survive any transport.
+var requestIDs = base32.StdEncoding.WithPadding(base32.NoPadding) //nolint:gochecknoglobals // an encoding has no state
 
 func validID(id string) bool {
 	if id == "" || len(id) > 64 {
@@ -73,10 +82,11 @@ func RequestID() Named {
 
 type notesKey struct{}
 
-// notes are attributes for the line of a call.
+// notes are attributes for the line of a call. Few calls have more than four.
 type notes struct {
 	mu    sync.Mutex
 	attrs []slog.Attr
+	room  [4]slog.Attr
 }
 
 // Note adds attributes to the log line of the call that ctx belongs to: the
@@ -88,6 +98,9 @@ func Note(ctx context.Context, attrs ...slog.Attr) {
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	if n.attrs == nil {
+		n.attrs = n.room[:0]
+	}
 	n.attrs = append(n.attrs, attrs...)
 }
 

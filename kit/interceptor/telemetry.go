@@ -3,8 +3,8 @@ package interceptor
 import (
 	"context"
 	"encoding/binary"
+	"encoding/hex"
 	"math/rand/v2"
-	"strings"
 
 	"connectrpc.com/connect/v2"
 	"connectrpc.com/otelconnect"
@@ -85,7 +85,7 @@ func echo(next connect.ServerFunc) connect.ServerFunc {
 	return func(ctx context.Context, spec connect.Spec, stream connect.ServerStream) error {
 		if sc := trace.SpanContextFromContext(ctx); sc.IsValid() {
 			if info, ok := connect.CallInfoForServerContext(ctx); ok {
-				propagation.TraceContext{}.Inject(ctx, only{info.ResponseHeader(), headerTraceparent})
+				info.ResponseHeader().Set(headerTraceparent, traceparent(sc))
 			}
 		}
 		return next(ctx, spec, stream)
@@ -132,18 +132,17 @@ func (c carrier) Keys() []string {
 	return keys
 }
 
-// only is a carrier that takes one key: an answer carries the traceparent, not
-// the tracestate.
-type only struct {
-	h   *connect.Header
-	key string
-}
-
-func (o only) Get(string) string { return "" }
-func (o only) Keys() []string    { return nil }
-
-func (o only) Set(key, value string) {
-	if strings.EqualFold(key, o.key) {
-		o.h.Set(key, value)
+// traceparent writes a trace as W3C Trace Context does, version 00, of whose
+// flags only "sampled" is handed on.
+func traceparent(sc trace.SpanContext) string {
+	traceID, spanID := sc.TraceID(), sc.SpanID()
+	text := make([]byte, 0, len("00-")+2*len(traceID)+1+2*len(spanID)+len("-00"))
+	text = append(text, "00-"...)
+	text = hex.AppendEncode(text, traceID[:])
+	text = append(text, '-')
+	text = hex.AppendEncode(text, spanID[:])
+	if sc.IsSampled() {
+		return string(append(text, "-01"...))
 	}
+	return string(append(text, "-00"...))
 }

@@ -13,11 +13,11 @@ import (
 // wire is the body of an answer as it comes from the provider: watched,
 // bounded, and with its errors classified.
 type wire struct {
-	parent, ctx context.Context
-	src         io.ReadCloser
-	watch       *watch
-	max         int64
-	err         error
+	parent context.Context
+	src    io.ReadCloser
+	watch  *watch
+	max    int64
+	err    error
 }
 
 func (b *wire) Read(p []byte) (int, error) {
@@ -36,7 +36,7 @@ func (b *wire) Read(p []byte) (int, error) {
 	case err == io.EOF:
 		b.err = io.EOF
 	default:
-		b.err = classify(b.parent, b.ctx, err, true)
+		b.err = classify(b.parent, b.watch, err, true)
 	}
 	b.watch.stop()
 	return n, b.err

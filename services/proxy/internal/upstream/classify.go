@@ -24,10 +24,10 @@ func (e *bodyError) Error() string { return "read the request body: " + e.cause.
 func (e *bodyError) Unwrap() error { return e.cause }
 
 // classify names what went wrong in an attempt. Parent is the caller's
-// context, ctx the attempt's own: why it ended explains what came after.
-func classify(parent, ctx context.Context, err error, sent bool) *Error {
+// context; why the watch cut the attempt explains what came after.
+func classify(parent context.Context, w *watch, err error, sent bool) *Error {
 	e := &Error{Sent: sent, cause: err}
-	switch cause := context.Cause(ctx); {
+	switch cause := w.why(); {
 	case parent.Err() != nil:
 		e.cause = context.Cause(parent)
 		e.Kind = KindCancelled

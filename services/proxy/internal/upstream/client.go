@@ -98,20 +98,19 @@ func unavailable(status int) bool {
 }
 
 func (c *client) exchange(parent context.Context, r *Request, body *callersBody) (*Response, *Error) {
-	ctx, cancel := context.WithCancelCause(parent)
-	w := newWatch(cancel, &c.cfg)
-	x := &exchange{request: r, header: outgoing(r), body: body}
-	a, err := c.engine.send(ctx, x)
+	w := newWatch(&c.cfg)
+	x := &exchange{request: r, header: outgoing(r), body: body, watch: w}
+	a, err := c.engine.send(parent, x)
 	if err != nil {
 		if broken := x.body.failure(); broken != nil {
 			err = broken
 		}
-		failed := classify(parent, ctx, err, x.turn.finish())
+		failed := classify(parent, w, err, x.turn.finish())
 		w.stop()
 		return nil, failed
 	}
 	w.header()
-	resp, err := c.open(&wire{parent: parent, ctx: ctx, src: a.body, watch: w, max: c.cfg.MaxBody}, a)
+	resp, err := c.open(&wire{parent: parent, src: a.body, watch: w, max: c.cfg.MaxBody}, a)
 	if err != nil {
 		w.stop()
 		// The connection is of no more use; that closing fails changes nothing.

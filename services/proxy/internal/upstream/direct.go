@@ -36,7 +36,7 @@ func (d *direct) send(ctx context.Context, x *exchange) (*answer, error) {
 		return d.standard.send(ctx, x)
 	}
 	for {
-		l, err := d.pool.get(ctx, origin{x.request.URL.Scheme, x.request.URL.Host})
+		l, err := d.lane(ctx, x)
 		if err != nil {
 			return nil, err
 		}
@@ -50,6 +50,23 @@ func (d *direct) send(ctx context.Context, x *exchange) (*answer, error) {
 			return nil, err
 		}
 	}
+}
+
+// lane gives a connection to send x over. Only connecting needs a context that
+// ends with the attempt, so only that gets one.
+func (d *direct) lane(ctx context.Context, x *exchange) (*lane, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	to := origin{x.request.URL.Scheme, x.request.URL.Host}
+	if l := d.pool.idleLane(to); l != nil {
+		return l, nil
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	x.watch.guard(cancel)
+	defer x.watch.release()
+	return d.pool.get(ctx, to)
 }
 
 // rewind prepares x to be sent over another connection, if that is safe:
@@ -92,29 +109,37 @@ type lane struct {
 	origin origin
 	reused bool
 	since  time.Time // idle since
+	pulse  pulse
 	in     *source
 	reader *bufio.Reader
 	writer *bufio.Writer
 
-	stop func() bool // ends the watch over the context
+	watch *watch      // of the exchange that has the lane
+	stop  func() bool // ends the watch over its context
 }
 
-// begin gives the lane to x. When ctx ends, so does whatever is read or
-// written.
+// begin gives the lane to x. When ctx ends or x is cut, so does whatever is
+// read or written.
 func (l *lane) begin(ctx context.Context, x *exchange) {
 	l.turn.Store(&x.turn)
 	l.in.got, l.in.limit = 0, l.pool.cfg.MaxHeader
-	l.stop = context.AfterFunc(ctx, func() {
-		// Should that fail, the connection is broken already.
-		_ = l.SetDeadline(time.Unix(1, 0))
-	})
+	l.watch = x.watch
+	l.watch.guard(l.interrupt)
+	l.stop = context.AfterFunc(ctx, l.interrupt)
+}
+
+// interrupt ends whatever is read or written.
+func (l *lane) interrupt() {
+	// Should that fail, the connection is broken already.
+	_ = l.SetDeadline(time.Unix(1, 0))
 }
 
 // end takes the lane back, for another use if keep is true and nothing speaks
 // against it.
 func (l *lane) end(keep bool) {
-	untouched := l.stop()
-	if keep && untouched && l.reader.Buffered() == 0 {
+	running, uncut := l.stop(), l.watch.release()
+	l.watch = nil
+	if keep && running && uncut && l.reader.Buffered() == 0 {
 		l.pool.put(l)
 		return
 	}

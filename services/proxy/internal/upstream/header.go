@@ -43,9 +43,15 @@ func outgoing(r *Request) http.Header {
 		delete(h, "Idempotency-Key")
 		delete(h, "X-Idempotency-Key")
 	}
-	h["Accept-Encoding"] = []string{"gzip"}
+	h["Accept-Encoding"] = acceptEncoding
 	if _, given := h["User-Agent"]; !given {
-		h["User-Agent"] = []string{"sando"}
+		h["User-Agent"] = userAgent
 	}
 	return h
 }
+
+// What every request says. Nobody changes the values of a header.
+var (
+	acceptEncoding = []string{"gzip"}  //nolint:gochecknoglobals // a constant that Go has no word for
+	userAgent      = []string{"sando"} //nolint:gochecknoglobals // the same
+)

@@ -50,6 +50,25 @@ func newPool(cfg *Config, d *dialer) *pool {
 	return &pool{cfg: cfg, dialer: d, origins: make(map[origin]*berth)}
 }
 
+// idleLane gives an idle connection that is alive; nil where there is none, or
+// no leave to use it without waiting.
+func (p *pool) idleLane(o origin) *lane {
+	b := p.enter(o)
+	if b.open != nil {
+		select {
+		case b.open <- struct{}{}:
+		default:
+			p.leave(o, b)
+			return nil
+		}
+	}
+	if l := p.popAlive(b); l != nil {
+		return l
+	}
+	p.release(o, b)
+	return nil
+}
+
 // get gives an idle connection that is alive, or a new one.
 func (p *pool) get(ctx context.Context, o origin) (*lane, error) {
 	if err := ctx.Err(); err != nil {
@@ -64,17 +83,8 @@ func (p *pool) get(ctx context.Context, o origin) (*lane, error) {
 			return nil, ctx.Err()
 		}
 	}
-	for {
-		l := p.pop(b)
-		if l == nil {
-			break
-		}
-		if alive(l.conn.Conn) {
-			l.reused = true
-			return l, nil
-		}
-		// It is of no use: how it closes does not matter.
-		_ = l.Close()
+	if l := p.popAlive(b); l != nil {
+		return l, nil
 	}
 	l, err := p.dial(ctx, o)
 	if err != nil {
@@ -82,6 +92,22 @@ func (p *pool) get(ctx context.Context, o origin) (*lane, error) {
 		return nil, err
 	}
 	return l, nil
+}
+
+// popAlive takes an idle connection that can be used; nil when there is none.
+func (p *pool) popAlive(b *berth) *lane {
+	for {
+		l := p.pop(b)
+		if l == nil {
+			return nil
+		}
+		if l.pulse.alive() {
+			l.reused = true
+			return l
+		}
+		// It is of no use: how it closes does not matter.
+		_ = l.Close()
+	}
 }
 
 // enter counts a call of an origin.
@@ -147,6 +173,7 @@ func (p *pool) dial(ctx context.Context, o origin) (*lane, error) {
 		return nil, err
 	}
 	l := &lane{conn: c.(*conn), pool: p, origin: o, in: &source{from: c}}
+	l.pulse.of(l.conn.Conn)
 	l.reader = bufio.NewReaderSize(l.in, 16<<10)
 	l.writer = bufio.NewWriterSize(l.conn, 4<<10)
 	return l, nil

@@ -10,8 +10,8 @@ import (
 // An engine speaks HTTP/1.1 over connections that it keeps.
 type engine interface {
 	// send carries x to its answer's header. Whatever it writes, it writes on
-	// a conn that has x.turn. It does not outlive ctx, nor does the body of
-	// its answer.
+	// a conn that has x.turn. It does not outlive ctx nor a cut of x.watch, nor
+	// does the body of its answer.
 	send(ctx context.Context, x *exchange) (*answer, error)
 	// close drops idle connections.
 	close()
@@ -22,6 +22,7 @@ type exchange struct {
 	request *Request
 	header  http.Header
 	body    *callersBody // nil for none
+	watch   *watch
 	turn    turn
 }
 
@@ -54,6 +55,8 @@ func newStandard(cfg *Config, d *dialer) *standard {
 }
 
 func (s *standard) send(ctx context.Context, x *exchange) (*answer, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	x.watch.guard(cancel)
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GotConn: func(info httptrace.GotConnInfo) { info.Conn.(*conn).turn.Store(&x.turn) },
 	})
@@ -70,9 +73,29 @@ func (s *standard) send(ctx context.Context, x *exchange) (*answer, error) {
 	}
 	resp, err := s.transport.RoundTrip(req.WithContext(ctx))
 	if err != nil {
+		cancel()
 		return nil, err
 	}
-	return &answer{resp.StatusCode, resp.Header, resp.ContentLength, resp.Body}, nil
+	return &answer{resp.StatusCode, resp.Header, resp.ContentLength, &standardBody{resp.Body, cancel}}, nil
+}
+
+// standardBody frees the context of its exchange at its end, good or bad.
+type standardBody struct {
+	io.ReadCloser
+	cancel context.CancelFunc
+}
+
+func (b *standardBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil {
+		b.cancel()
+	}
+	return n, err
+}
+
+func (b *standardBody) Close() error {
+	defer b.cancel()
+	return b.ReadCloser.Close()
 }
 
 func (s *standard) close() { s.transport.CloseIdleConnections() }

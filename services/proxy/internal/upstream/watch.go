@@ -1,7 +1,7 @@
 package upstream
 
 import (
-	"context"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -9,7 +9,6 @@ import (
 // A watch ends an attempt whose provider has gone quiet. It costs one timer:
 // first for the header, then, once per interval, for the body.
 type watch struct {
-	cancel     context.CancelCauseFunc
 	stall      time.Duration
 	stallBytes int64
 
@@ -19,13 +18,17 @@ type watch struct {
 	reading atomic.Bool  // somebody waits for bytes
 	got     atomic.Int64 // bytes of the body so far
 
+	mu    sync.Mutex
+	cause error  // why the attempt was cut; nil while it was not
+	abort func() // cuts what is under way; nil while nothing is
+
 	// Of the timer's goroutine alone.
 	seen    int64
 	suspect bool
 }
 
-func newWatch(cancel context.CancelCauseFunc, cfg *Config) *watch {
-	w := &watch{cancel: cancel, stall: cfg.Stall, stallBytes: cfg.StallBytes}
+func newWatch(cfg *Config) *watch {
+	w := &watch{stall: cfg.Stall, stallBytes: cfg.StallBytes}
 	w.timer = time.AfterFunc(cfg.HeaderTimeout, w.tick)
 	return w
 }
@@ -44,22 +47,61 @@ func (w *watch) tick() {
 		return
 	}
 	if !w.inBody.Load() {
-		w.cancel(errSilent)
+		w.cut(errSilent)
 		return
 	}
 	got := w.got.Load()
 	suspect := w.reading.Load() && got-w.seen < w.stallBytes
 	if suspect && w.suspect {
-		w.cancel(errStalled)
+		w.cut(errStalled)
 		return
 	}
 	w.seen, w.suspect = got, suspect
 	w.timer.Reset(w.stall)
 }
 
-// stop ends the watch and frees the attempt's context.
+// guard has abort called, once, when the attempt is cut, or at once when it has
+// been already. Abort must neither block nor touch the watch.
+func (w *watch) guard(abort func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.abort = abort
+	if w.cause != nil {
+		abort()
+	}
+}
+
+// release takes back what guard was given, and reports whether it was never
+// called and now never will be.
+func (w *watch) release() (untouched bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.abort = nil
+	return w.cause == nil
+}
+
+// cut ends the attempt; the first cause counts.
+func (w *watch) cut(cause error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.cause != nil {
+		return
+	}
+	w.cause = cause
+	if w.abort != nil {
+		w.abort()
+	}
+}
+
+// why is the cause of a cut; nil for none.
+func (w *watch) why() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.cause
+}
+
+// stop ends the watch.
 func (w *watch) stop() {
 	w.over.Store(true)
 	w.timer.Stop()
-	w.cancel(nil)
 }
