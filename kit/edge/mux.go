@@ -53,7 +53,7 @@ type Mux struct {
 	roots map[string]bool
 	// shortcuts lead to streaming routes of the gateway.
 	shortcuts shortcuts
-	servers []*connect.Server
+	servers   []*connect.Server
 	// services are the names of the RPC services mounted.
 	services []string
 	serving  atomic.Bool
@@ -166,8 +166,8 @@ func rootOf(pattern string) string {
 // net/http, which also cleans paths, is asked only then: it costs more than
 // many a call's own work.
 func (m *Mux) isPlain(r *http.Request) bool {
-	root, rest, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
-	if !m.roots[""] && !m.roots[root] && !unclean(root) && !unclean(rest) {
+	root, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+	if !m.roots[""] && !m.roots[root] && !unclean(r.URL.Path) {
 		return false
 	}
 	_, pattern := m.plain.Handler(r)
@@ -177,7 +177,7 @@ func (m *Mux) isPlain(r *http.Request) bool {
 // unclean reports whether net/http may read a path differently than it is
 // written.
 func unclean(path string) bool {
-	return strings.Contains(path, "//") || strings.HasPrefix(path, "/") || strings.Contains(path, "/.") || strings.HasPrefix(path, ".")
+	return strings.Contains(path, "//") || strings.Contains(path, "/.")
 }
 
 // A condition is something that must hold before calls can be served.

@@ -56,6 +56,18 @@ func (x *exchange) Write(b []byte) (int, error) {
 	return x.w.Write(b)
 }
 
+// WriteString is Write, without a copy of its own.
+func (x *exchange) WriteString(text string) (int, error) {
+	if x.committed || x.n+len(text) > held {
+		return x.Write([]byte(text))
+	}
+	if x.buf == nil {
+		x.buf = x.buffer()
+	}
+	x.n += copy(x.buf[x.n:], text)
+	return len(text), nil
+}
+
 // FlushError sends what is held back; from here on an error breaks off.
 func (x *exchange) FlushError() error {
 	if err := x.commit(); err != nil {

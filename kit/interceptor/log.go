@@ -17,10 +17,16 @@ func Log(log *slog.Logger) Named {
 		return func(ctx context.Context, spec connect.Spec, stream connect.ServerStream) error {
 			start := time.Now()
 			n := &notes{}
-			// What stays when the handler panics.
-			err := error(rpcerr.New(rpcerr.Internal, ""))
-			defer func() { line(ctx, log, spec, n, start, err) }()
+			returned := false
+			var err error
+			defer func() {
+				if !returned {
+					err = rpcerr.New(rpcerr.Internal, "") // the handler panics
+				}
+				line(ctx, log, spec, n, start, err)
+			}()
 			err = next(context.WithValue(ctx, notesKey{}, n), spec, stream)
+			returned = true
 			return err
 		}
 	}}

@@ -168,9 +168,10 @@ func (s *Service) showBudget(c *call, t *route.Target) {
 	if limit == 0 {
 		return
 	}
-	c.header.Set("Ratelimit-Limit", strconv.Itoa(limit))
-	c.header.Set("Ratelimit-Remaining", strconv.Itoa(remaining))
-	c.header.Set("Ratelimit-Reset", strconv.Itoa(min(seconds(reset), mostReset)))
+	values := []string{strconv.Itoa(limit), strconv.Itoa(remaining), strconv.Itoa(min(seconds(reset), mostReset))}
+	c.header.SetValues("Ratelimit-Limit", values[0:1:1])
+	c.header.SetValues("Ratelimit-Remaining", values[1:2:2])
+	c.header.SetValues("Ratelimit-Reset", values[2:3:3])
 }
 
 // seconds rounds up, so that whoever waits that long does not come too early.
