@@ -2,6 +2,7 @@ package auth_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -250,9 +251,16 @@ func TestUpdateAccount(t *testing.T) {
 	w := start(t)
 	id := w.link(w.token, "t1", goodKey)
 	got := w.call(w.token, "PATCH", "/integrated-account/"+id, `{"tenant_id":"t9","context":{"seats":3}}`).want(200)
-	if got.text("tenant_id") != "t9" || !strings.Contains(got.raw, `"seats":3`) || strings.Contains(got.raw, "gold") {
+	if got.text("tenant_id") != "t9" || !strings.Contains(got.raw, `"seats":3`) || !strings.Contains(got.raw, "gold") {
 		t.Errorf("updated: %s", got.raw)
 	}
+	got = w.call(w.token, "PATCH", "/integrated-account/"+id, `{"context":{"plan":null,"seats":4}}`).want(200)
+	if !strings.Contains(got.raw, `"seats":4`) || strings.Contains(got.raw, "plan") || got.text("tenant_id") != "t9" {
+		t.Errorf("merged: %s", got.raw)
+	}
+	big := `{"context":{"%s":"` + strings.Repeat("x", 15<<10) + `"}}`
+	w.call(w.token, "PATCH", "/integrated-account/"+id, fmt.Sprintf(big, "one")).want(200)
+	w.call(w.token, "PATCH", "/integrated-account/"+id, fmt.Sprintf(big, "two")).want(400, "VALIDATION_FAILED")
 	w.call(w.token, "PATCH", "/integrated-account/"+id, `{"context":{"api_key":"sneaked-in"}}`).want(400, "VALIDATION_FAILED")
 }
 

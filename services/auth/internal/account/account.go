@@ -79,7 +79,7 @@ func (s *Service) change(ctx context.Context, f func(store.Writer) error) error 
 // Update is a change to an account that does not touch its credential; nil keeps.
 type Update struct {
 	TenantID *string
-	Context  json.RawMessage // replaces the open values
+	Context  json.RawMessage // merges into the open values (RFC 7396)
 }
 
 // Update changes tenant or open context.
@@ -94,7 +94,7 @@ func (s *Service) Update(ctx context.Context, caller *access.Caller, id string, 
 			a.TenantID = *u.TenantID
 		}
 		if u.Context != nil {
-			if a.Context, err = s.replaceOpen(a, u.Context); err != nil {
+			if a.Context, err = s.patchOpen(a, u.Context); err != nil {
 				return err
 			}
 		}

@@ -135,9 +135,9 @@ func encodeOpen(open map[string]json.RawMessage) (json.RawMessage, error) {
 	return bytes.TrimSpace(b.Bytes()), nil
 }
 
-// replaceOpen checks new open values of an account. A credential field among them is refused: it has a call of its own.
-func (s *Service) replaceOpen(a store.Account, context []byte) (json.RawMessage, error) {
-	open, err := object(context)
+// patchOpen merges new open values into those of an account. A credential field among them is refused: it has a call of its own.
+func (s *Service) patchOpen(a store.Account, context []byte) (json.RawMessage, error) {
+	patch, err := object(context)
 	if err != nil {
 		return nil, err
 	}
@@ -146,24 +146,45 @@ func (s *Service) replaceOpen(a store.Account, context []byte) (json.RawMessage,
 		return nil, err
 	}
 	for _, f := range m.GetFields() {
-		if _, ok := open[f.GetName()]; ok {
+		if _, ok := patch[f.GetName()]; ok {
 			return nil, invalid("context."+f.GetName(), "is part of the credential").
 				WithFix("Use PATCH /integrated-account/{id}/credentials.")
 		}
 	}
-	if err := refuse(checkNames(open, m.GetFields())); err != nil {
+	if err := refuse(checkNames(patch, m.GetFields())); err != nil {
 		return nil, err
 	}
-	return encodeOpen(open)
+	before, err := openOf(a)
+	if err != nil {
+		return nil, err
+	}
+	open, err := merge(before, patch)
+	if err != nil {
+		return nil, err
+	}
+	merged, err := encodeOpen(open)
+	if len(merged) > maxContext {
+		return nil, invalid("context", fmt.Sprintf("would be larger than %d bytes", maxContext))
+	}
+	return merged, err
 }
 
-// Context is the context of an account as callers see it: the open values, and the organisation that was found.
-func Context(a store.Account) (json.RawMessage, error) {
+// openOf reads the stored open values of an account.
+func openOf(a store.Account) (map[string]json.RawMessage, error) {
 	open := make(map[string]json.RawMessage)
 	if len(a.Context) > 0 {
 		if err := json.Unmarshal(a.Context, &open); err != nil {
 			return nil, fmt.Errorf("account: context of %s: %w", a.ID, err)
 		}
+	}
+	return open, nil
+}
+
+// Context is the context of an account as callers see it: the open values, and the organisation that was found.
+func Context(a store.Account) (json.RawMessage, error) {
+	open, err := openOf(a)
+	if err != nil {
+		return nil, err
 	}
 	if a.OrganizationID != "" {
 		found, err := json.Marshal(struct {

@@ -142,8 +142,7 @@ func (s *Service) Replace(ctx context.Context, caller *access.Caller, id string,
 	if err != nil {
 		return a, err
 	}
-	stored, err := s.mergeOpen(a, m, open, r)
-	if err != nil {
+	if _, err := s.mergeOpen(a, m, open, r); err != nil { // refused before the provider is asked
 		return a, err
 	}
 	if ctx, err = audit.WithArguments(ctx, arguments{ID: id, Context: open}); err != nil {
@@ -165,7 +164,10 @@ func (s *Service) Replace(ctx context.Context, caller *access.Caller, id string,
 		if a, err = find(ctx, w, caller, id); err != nil {
 			return err
 		}
-		a.Context, a.Version, a.UpdatedAt = stored, a.Version+1, s.now()
+		if a.Context, err = s.mergeOpen(a, m, open, r); err != nil {
+			return err
+		}
+		a.Version, a.UpdatedAt = a.Version+1, s.now()
 		a.Status, a.LastError, a.Forbidden = store.StatusActive, "", nil
 		a.OrganizationID, a.OrganizationName = found.GetOrganizationId(), found.GetOrganizationName()
 		sealed, err := s.o.Ring.Seal(a.EnvironmentID, a.ID, a.Version, values)
@@ -193,8 +195,8 @@ func (s *Service) mergeOpen(a store.Account, m *catalogv1.AuthenticationMethod, 
 	if r.Open && !r.Keep {
 		return encodeOpen(open)
 	}
-	before := make(map[string]json.RawMessage)
-	if err := json.Unmarshal(a.Context, &before); err != nil {
+	before, err := openOf(a)
+	if err != nil {
 		return nil, err
 	}
 	if !r.Open {
