@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sando-dev/sando/kit/config"
+	"github.com/sando-dev/sando/services/auth"
 )
 
 func configCommand() *cobra.Command {
@@ -32,7 +33,7 @@ func configCommand() *cobra.Command {
 func doctorCommand() *cobra.Command {
 	return settings(&cobra.Command{
 		Use:   "doctor [--config FILE] [--SETTING VALUE ...]",
-		Short: "Check the settings, the keys, the stores and a running server",
+		Short: "Check the settings, the keys, the database they belong to, and a running server",
 		RunE: func(c *cobra.Command, args []string) error {
 			cfg, err := load(args)
 			if err != nil {
@@ -48,12 +49,17 @@ func doctorCommand() *cobra.Command {
 			}
 			_, statErr := os.Stat(cfg.DataDir)
 			complete, keysErr := cfg.Complete()
-			return errors.Join(
+			errs := []error{
 				report("settings", nil),
 				report("data folder "+cfg.DataDir, statErr),
 				report("key ring", keysErr),
+			}
+			if keysErr == nil {
+				errs = append(errs, report("keys and database of auth", auth.Check(c.Context(), complete.Auth)))
+			}
+			return errors.Join(append(errs,
 				report("server on "+complete.Edge.Listen, answers("http://"+complete.Edge.Listen+"/readyz")),
-			)
+			)...)
 		},
 	})
 }

@@ -28,6 +28,65 @@ func TestOperator(t *testing.T) {
 	}
 	o.mustRead(t, s)
 	o.verifyLog(t, s)
+	o.revokes(t, s)
+	o.refusesForeignRing(t, s)
+}
+
+// revokes lists the tokens and revokes one, beside the running server.
+func (o *operator) revokes(t *testing.T, s stack) {
+	t.Helper()
+	second := o.sando(t, "token", "create", "--environment", o.environment, "--name", "reports", "--access", "read", "--data-dir", o.dir)
+	list := strings.Split(o.sando(t, "token", "list", "--environment", o.environment, "--data-dir", o.dir), "\n")
+	if len(list) != 2 || !strings.HasSuffix(list[0], "read all-services all-accounts\treports") || strings.Contains(list[0], second) {
+		t.Fatalf("token list says %q", list)
+	}
+	status := func(token string) int {
+		code, _ := restOver{client: http.DefaultClient, base: s.baseURL}.do(t, "GET", "/environment", token, nil, nil)
+		return code
+	}
+	if code := status(second); code != http.StatusOK {
+		t.Errorf("the new token: status %d", code)
+	}
+	id, _, _ := strings.Cut(list[0], "\t")
+	o.sando(t, "token", "revoke", "--environment", o.environment, "--data-dir", o.dir, id)
+	o.server.waitFor(t, "revocation", func() bool { return status(second) == http.StatusUnauthorized })
+	if code := status(o.token); code != http.StatusOK {
+		t.Errorf("the other token: status %d", code)
+	}
+}
+
+// refusesForeignRing puts the key ring of another installation beside the database: nothing starts, and the doctor says why.
+func (o *operator) refusesForeignRing(t *testing.T, s stack) {
+	t.Helper()
+	if err := o.server.stop(t); err != nil {
+		t.Fatal(err)
+	}
+	ours, other := filepath.Join(o.dir, "keys.yaml"), filepath.Join(t.TempDir(), "other")
+	o.sando(t, "keys", "generate", "--data-dir", other)
+	ring, err := os.ReadFile(ours)
+	if err != nil {
+		t.Fatal(err)
+	}
+	foreign, err := os.ReadFile(filepath.Join(other, "keys.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	encryption, _, _ := strings.Cut(string(ring), "signing:\n")
+	_, rest, _ := strings.Cut(string(foreign), "signing:\n")
+	if err := os.WriteFile(ours, []byte(encryption+"signing:\n"+rest), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{
+		{"serve", "--data-dir", o.dir, "--edge.listen", s.address(), "--auth.public-url", s.baseURL},
+		{"doctor", "--data-dir", o.dir, "--edge.listen", s.address()},
+	} {
+		p := start(t, nil, "sando", args...)
+		err := <-p.exited
+		p.exited <- nil
+		if out := p.output.String(); err == nil || !strings.Contains(out, "the ring belongs to another installation") {
+			t.Errorf("sando %s: %v\n%s", args[0], err, out)
+		}
+	}
 }
 
 // An operator works on a data folder.

@@ -86,6 +86,7 @@ type keys struct {
 	hasher  *token.Hasher
 	cursors *sealed.Ring
 	chain   *audit.Signer
+	checks  []store.KeyCheck
 }
 
 func loadKeys(c KeysConfig) (k keys, err error) {
@@ -105,7 +106,10 @@ func loadKeys(c KeysConfig) (k keys, err error) {
 	if k.hasher, err = token.NewHasher(ring.Pepper); err != nil {
 		return k, err
 	}
-	k.cursors, err = sealed.ParseRing(ring.Sealing)
+	if k.cursors, err = sealed.ParseRing(ring.Sealing); err != nil {
+		return k, err
+	}
+	k.checks, err = ring.Checks()
 	return k, err
 }
 
@@ -142,7 +146,7 @@ func New(ctx context.Context, cfg Config, d Deps) (*Service, error) {
 
 // build makes the domain and the two servers on an open store.
 func (s *Service) build(ctx context.Context, d Deps) error {
-	if err := checkKeys(ctx, s.store, s.keys.ring); err != nil {
+	if err := s.keys.belong(ctx, s.store); err != nil {
 		return err
 	}
 	var err error

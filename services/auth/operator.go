@@ -34,6 +34,9 @@ func OpenOperator(ctx context.Context, cfg Config) (*Operator, error) {
 	if err != nil {
 		return nil, fmt.Errorf("auth: %w", err)
 	}
+	if err := k.belong(ctx, s); err != nil {
+		return nil, errors.Join(fmt.Errorf("auth: %w", err), s.Close())
+	}
 	return &Operator{store: s, keys: k, now: time.Now, owned: true}, nil
 }
 
@@ -145,6 +148,9 @@ type Token struct {
 
 // Tokens lists the API tokens of an environment, newest first.
 func (o *Operator) Tokens(ctx context.Context, environmentID string) ([]Token, error) {
+	if _, err := o.store.Environment(ctx, environmentID); err != nil {
+		return nil, fmt.Errorf("auth: environment %q: %w", environmentID, err)
+	}
 	const step = 500
 	var all []Token
 	for p := (store.Page{Limit: step}); ; {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -77,6 +78,57 @@ func TestMissingEncryptionKeyIsRefused(t *testing.T) {
 	_, err := auth.New(t.Context(), w.cfg, auth.Deps{Log: kittest.Logger(t).Logger, Telemetry: telemetry.Off()})
 	if err == nil || !strings.Contains(err.Error(), "the key ring lacks") {
 		t.Errorf("started without the key: %v", err)
+	}
+}
+
+// A ring of another installation is refused at the start, not when its first token is: pepper, sealing and signing keys alike.
+func TestRingOfAnotherInstallationIsRefused(t *testing.T) {
+	w := start(t)
+	ours, err := os.ReadFile(w.cfg.Keys.File)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, theirs, _ := strings.Cut(string(auth.GenerateKeys()), "signing:\n")
+	encryption, _, _ := strings.Cut(string(ours), "signing:\n")
+	cfg := w.cfg
+	cfg.Keys = auth.KeysConfig{Ring: config.Secret(encryption + "signing:\n" + theirs)}
+	_, newErr := auth.New(t.Context(), cfg, auth.Deps{Log: kittest.Logger(t).Logger, Telemetry: telemetry.Off()})
+	_, operatorErr := auth.OpenOperator(t.Context(), cfg)
+	for what, err := range map[string]error{"server": newErr, "operator": operatorErr, "check": auth.Check(t.Context(), cfg)} {
+		if err == nil || !strings.Contains(err.Error(), "belongs to another installation") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if err := auth.Check(t.Context(), w.cfg); err != nil {
+		t.Errorf("the ring of this installation: %v", err)
+	}
+	cfg.Store.URL = "sqlite:" + config.Secret(filepath.Join(t.TempDir(), "none.db"))
+	if err := auth.Check(t.Context(), cfg); err == nil || !strings.Contains(err.Error(), "no database yet") {
+		t.Errorf("no database: %v", err)
+	}
+}
+
+// A key is changed by starting once with the new and the old one.
+func TestPepperIsChangedStepByStep(t *testing.T) {
+	w := start(t)
+	document, err := os.ReadFile(w.cfg.Keys.File)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(document), "pepper:\n")
+	old, _, _ := strings.Cut(rest, "\n")
+	both, err := auth.AddKey(document, "pepper")
+	if err != nil {
+		t.Fatal(err)
+	}
+	fresh := strings.Replace(string(both), old+"\n", "", 1)
+	for _, step := range []struct {
+		ring string
+		want int // what the token that was made under the old pepper is answered
+	}{{string(both), 200}, {fresh, 401}} {
+		cfg := w.cfg
+		cfg.Keys = auth.KeysConfig{Ring: config.Secret(step.ring)}
+		startWith(t, cfg).call(w.token, "GET", "/environment", "").want(step.want)
 	}
 }
 
@@ -155,6 +207,9 @@ func TestOperatorRefuses(t *testing.T) {
 	}
 	if _, _, err := o.CreateToken(t.Context(), auth.TokenSpec{EnvironmentID: "unknown"}); err == nil {
 		t.Error("a token without an environment was made")
+	}
+	if _, err := o.Tokens(t.Context(), "unknown"); err == nil {
+		t.Error("the tokens of no environment were listed")
 	}
 	if err := o.ExportLog(t.Context(), "unknown", &bytes.Buffer{}); err == nil {
 		t.Error("the log of no environment was exported")

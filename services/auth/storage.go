@@ -4,12 +4,26 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 
-	"github.com/sando-dev/sando/services/auth/internal/envelope"
 	"github.com/sando-dev/sando/services/auth/internal/store"
 	"github.com/sando-dev/sando/services/auth/internal/store/sqlstore"
 )
+
+// Check opens the store and tries every key on it, for an operator who wants to know what is wrong before or while a server runs.
+func Check(ctx context.Context, cfg Config) error {
+	if path, ok := strings.CutPrefix(cfg.Store.URL.Reveal(), "sqlite:"); ok {
+		if _, err := os.Stat(strings.TrimPrefix(path, "//")); err != nil {
+			return fmt.Errorf("auth: there is no database yet: `sando migrate` makes it: %w", err)
+		}
+	}
+	o, err := OpenOperator(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	return errors.Join(o.keys.ring.Try(), o.Close())
+}
 
 // openStore opens the store that a URL names.
 func openStore(ctx context.Context, c StoreConfig) (store.Store, error) {
@@ -40,18 +54,4 @@ func Migrate(ctx context.Context, c StoreConfig) error {
 		return err
 	}
 	return s.Close()
-}
-
-// checkKeys refuses to run with a ring that lacks the key of a stored credential, before anybody finds out by a failing call.
-func checkKeys(ctx context.Context, s store.Reader, ring *envelope.Ring) error {
-	held, err := s.WrappingKeys(ctx)
-	if err != nil {
-		return err
-	}
-	for _, id := range held {
-		if !ring.Has(id) {
-			return fmt.Errorf("stored credentials are wrapped by the key-encryption key %q, which the key ring lacks; add it to the list `encryption`, after the key in use", id)
-		}
-	}
-	return nil
 }

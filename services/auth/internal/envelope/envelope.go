@@ -8,6 +8,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/tink-crypto/tink-go/v2/aead"
 	"github.com/tink-crypto/tink-go/v2/aead/subtle"
@@ -63,6 +65,22 @@ func (r *Ring) Primary() string { return r.primary }
 func (r *Ring) Has(id string) bool {
 	_, ok := r.keys[id]
 	return ok
+}
+
+// Try wraps and unwraps something with every key, which shows that those kept elsewhere can be reached and may be used.
+func (r *Ring) Try() error {
+	var errs []error
+	for _, id := range slices.Sorted(maps.Keys(r.keys)) {
+		ad := place("sando.try", id)
+		wrapped, err := r.keys[id].Encrypt([]byte(id), ad)
+		if err == nil {
+			_, err = r.keys[id].Decrypt(wrapped, ad)
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("envelope: the key-encryption key %q cannot be used: %w", id, err))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // Seal makes a fresh data key for the account and seals the fields under it.

@@ -193,3 +193,10 @@ type Event struct {
 	SigningKeys bool
 	At          time.Time
 }
+
+// KeyCheck tells whether a key is the one that an installation knows by its family and id.
+type KeyCheck struct {
+	Family string
+	ID     string
+	Value  []byte
+}

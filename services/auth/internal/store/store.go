@@ -62,6 +62,8 @@ type Reader interface {
 	CountDataKeys(ctx context.Context, notWrappedBy string) (int, error)
 	// WrappingKeys lists the ids of the key-encryption keys that stored data keys are wrapped by.
 	WrappingKeys(ctx context.Context) ([]string, error)
+	// KeyChecks lists the check values of all keys that the store has been used with.
+	KeyChecks(ctx context.Context) ([]KeyCheck, error)
 	// DueForRefresh lists the accounts whose credential should be refreshed by now.
 	DueForRefresh(ctx context.Context, now time.Time, limit int) ([]string, error)
 
@@ -118,6 +120,8 @@ type Writer interface {
 	PutCredential(ctx context.Context, c Credential) error
 	// RewrapDataKey replaces a wrapped data key, if it is still the one that was read; false when it is not.
 	RewrapDataKey(ctx context.Context, old, with DataKey) (bool, error)
+	// InsertKeyCheck stores the check value of a key; one that is there already is ErrConflict.
+	InsertKeyCheck(ctx context.Context, c KeyCheck) error
 	// ClaimRefresh takes the lease on refreshing an account; false while another holder's lease lives.
 	ClaimRefresh(ctx context.Context, accountID, holder string, now, until time.Time) (bool, error)
 	// SetRefresh sets when the credential should be refreshed next (zero is never) and drops the lease.

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -191,4 +192,18 @@ func refreshLeases(t *testing.T, f *fixture) {
 	f.write(func(w store.Writer) error { return w.SetRefresh(f.ctx, a.ID, time.Time{}) })
 	due(f.now.Add(time.Hour), 0)
 	claim("three", f.now, true)
+}
+
+func keyChecks(t *testing.T, f *fixture) {
+	insert := func(c store.KeyCheck) error {
+		return f.Update(f.ctx, func(w store.Writer) error { return w.InsertKeyCheck(f.ctx, c) })
+	}
+	want := []store.KeyCheck{{Family: "pepper", ID: "k1", Value: []byte{1, 2}}, {Family: "sealing", ID: "k1", Value: []byte{3}}}
+	f.must(errors.Join(insert(want[1]), insert(want[0])))
+	if err := insert(store.KeyCheck{Family: "pepper", ID: "k1", Value: []byte{9}}); !errors.Is(err, store.ErrConflict) {
+		t.Errorf("a second value for one key: %v, want a conflict", err)
+	}
+	got, err := f.KeyChecks(f.ctx)
+	f.must(err)
+	diff(t, "key checks", want, got)
 }

@@ -28,6 +28,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"accounts are filtered", accountFilters},
 		{"credentials", credentials},
 		{"data keys are rewrapped by comparison", rewraps},
+		{"keys are known again", keyChecks},
 		{"unlinking destroys the data key", unlink},
 		{"refreshing is leased", refreshLeases},
 		{"links", links},
