@@ -126,7 +126,7 @@ func TestAppendRefuses(t *testing.T) {
 	w := start(t)
 	log := internalauthv1connect.NewAuditServiceClient(w.internal)
 	good := func() *authv1.LogEntry {
-		return &authv1.LogEntry{EnvironmentId: w.environment, LogType: "mcp", Phase: "outcome", Action: "x"}
+		return &authv1.LogEntry{EnvironmentId: w.environment, LogType: "mcp", Phase: "outcome", Action: "x", Status: new(int32(200))}
 	}
 	for name, change := range map[string]func(*authv1.LogEntry){
 		"no environment":         func(e *authv1.LogEntry) { e.EnvironmentId = "" },
@@ -163,8 +163,8 @@ func TestAppendConcurrently(t *testing.T) {
 				environment = "unknown"
 			}
 			_, errs[i] = log.AppendAudit(t.Context(), &iv1.AppendAuditRequest{Entries: []*authv1.LogEntry{
-				{EnvironmentId: environment, LogType: "mcp", Phase: "outcome", Action: "x"},
-				{EnvironmentId: environment, LogType: "mcp", Phase: "outcome", Action: "y"},
+				{EnvironmentId: environment, LogType: "mcp", Phase: "outcome", Action: "x", Status: new(int32(200))},
+				{EnvironmentId: environment, LogType: "mcp", Phase: "outcome", Action: "y", Status: new(int32(200))},
 			}})
 		})
 	}
