@@ -1,46 +1,48 @@
 package budget
 
-import (
-	"hash/maphash"
-	"sync/atomic"
-	"time"
-)
+import "sync/atomic"
+
+// A tick is a moment in whole buckets.
+type tick = uint32
 
 // A company is who uses a key: whoever called last, and when somebody else did.
 // Reading and noting take no lock; where two callers race, the later note
 // stands, and both are known.
 type company struct {
-	minute time.Duration
-	seed   maphash.Seed
-
-	last    atomic.Uint64 // mark of who called last; 0 for nobody yet
-	lastAt  atomic.Int64  // when that was
-	otherAt atomic.Int64  // when somebody else called last; 0 for never
+	last atomic.Uint64 // mark of who called last; 0 for nobody yet
+	seen atomic.Uint64 // when that was << 32 | when somebody else called last, 0 for never
 }
 
-// mark stands for a caller.
-func (c *company) mark(who Caller) uint64 { return maphash.Comparable(c.seed, who) | 1 }
-
 // same notes a call of whoever called last; false when it was somebody else.
-func (c *company) same(who Caller, now moment) bool {
-	if c.last.Load() != c.mark(who) {
+func (c *company) same(mark uint64, now tick) bool {
+	if c.last.Load() != mark {
 		return false
 	}
-	c.lastAt.Store(int64(now))
-	return true
+	for {
+		seen := c.seen.Load()
+		if tick(seen>>32) >= now || c.seen.CompareAndSwap(seen, uint64(now)<<32|seen&(1<<32-1)) {
+			return true
+		}
+	}
 }
 
 // note notes a call.
-func (c *company) note(who Caller, now moment) {
-	mark := c.mark(who)
-	if last := c.last.Swap(mark); last != mark && last != 0 {
-		c.otherAt.Store(c.lastAt.Load())
+func (c *company) note(mark uint64, now tick) {
+	last := c.last.Swap(mark)
+	for {
+		seen := c.seen.Load()
+		other := seen & (1<<32 - 1)
+		if last != mark && last != 0 {
+			other = seen >> 32
+		}
+		if c.seen.CompareAndSwap(seen, uint64(now)<<32|other) {
+			return
+		}
 	}
-	c.lastAt.Store(int64(now))
 }
 
 // alone tells that only one caller has called within the minute.
-func (c *company) alone(now moment) bool {
-	other := moment(c.otherAt.Load())
-	return other == 0 || now-other >= c.minute
+func (c *company) alone(now tick) bool {
+	other := tick(c.seen.Load())
+	return other == 0 || now-other > fineness
 }

@@ -27,7 +27,7 @@ func (l *line) Learn(status int, h http.Header) {
 		return
 	}
 	if l.penalty.on() && now >= l.penalty.until {
-		l.penalty = penalty{}
+		l.penalty = nil
 		l.guarded.Store(false)
 	}
 	l.heed(now, seen)
@@ -36,6 +36,10 @@ func (l *line) Learn(status int, h http.Header) {
 
 // punish stops the line until the provider wants calls again.
 func (l *line) punish(now moment, h http.Header, seen headers) {
+	if !l.penalty.on() {
+		l.supply.slow(now)
+		l.penalty = new(penalty)
+	}
 	wait, ok := retryafter.Parse(h, time.Now())
 	switch {
 	case ok:
@@ -43,9 +47,6 @@ func (l *line) punish(now moment, h http.Header, seen headers) {
 		wait = seen.reset
 	default:
 		wait = l.penalty.strike()
-	}
-	if !l.penalty.on() {
-		l.supply.slow(now)
 	}
 	wait = max(wait, time.Millisecond)
 	l.supply.punished(now, wait)
@@ -55,10 +56,13 @@ func (l *line) punish(now moment, h http.Header, seen headers) {
 // penalise stops the line for a time. The caller holds the lock and has
 // recalled the quota.
 func (l *line) penalise(now moment, wait time.Duration) {
+	if !l.penalty.on() {
+		l.penalty = new(penalty)
+	}
 	l.penalty.extend(now + wait)
 	l.guarded.Store(true)
 	l.shed(now)
-	if l.queue.length > 0 {
+	if !l.queue.empty() {
 		l.wake(now, l.penalty.until)
 	}
 }
@@ -75,7 +79,7 @@ func (l *line) shed(now moment) {
 // than what is known.
 func (l *line) heed(now moment, seen headers) {
 	if seen.limit > 0 && seen.minute() {
-		l.learned = seen.limit
+		l.learned = most32(seen.limit)
 	}
 	limit := l.bound()
 	if seen.remaining < 0 || limit == 0 {

@@ -2,6 +2,7 @@ package budget
 
 import (
 	"context"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -39,39 +40,46 @@ type supply interface {
 }
 
 // A line is one key: its supply, those who wait, and what the provider has
-// said. It is also the permit of the calls that passed.
+// said. It is also the permit of the calls that passed. There is one for each
+// account that is in use, so what is rarely needed is behind a pointer.
 type line struct {
-	clock    func() moment
-	maxQueue int
-
+	all     *lines
 	company company
 	quota   quota
-	limit   atomic.Int64 // as given by the last call
-	guarded atomic.Bool  // there is a penalty: every answer matters
+	limit   atomic.Int32 // as given by the last call
+	learned int32        // the limit by the provider's own word; 0 when it gave none
 
 	mu      sync.Mutex
-	dead    bool // evicted or closed
+	dead    bool        // evicted or closed
+	guarded atomic.Bool // there is a penalty: every answer matters
 	supply  supply
-	queue   queue
-	timer   *time.Timer
-	wakeAt  moment // when timer fires; 0 when it is not set
-	learned int    // the limit by the provider's own word; 0 when it gave none
-	penalty penalty
+	queue   *queue   // nil when nobody waits
+	alarm   *alarm   // nil when it was never set
+	penalty *penalty // nil when there is none
 }
+
+// An alarm has a line looked at later.
+type alarm struct {
+	timer *time.Timer
+	at    moment // when it goes off; 0 when it is not set
+}
+
+func (l *line) clock() moment { return l.all.clock() }
 
 // fast takes a call without the lock, if there is one.
 // Somebody who finds another caller alone is not let in here: what that one may
 // take at once has to be taken back first.
 func (l *line) fast(perMinute int, c Caller) bool {
-	if l.limit.Load() != int64(perMinute) {
+	if l.limit.Load() != most32(perMinute) {
 		return false
 	}
 	now := l.clock()
-	if !l.company.same(c, now) {
-		if l.company.alone(now) {
+	mark, tick := l.all.mark(c), l.all.tick(now)
+	if !l.company.same(mark, tick) {
+		if l.company.alone(tick) {
 			return false
 		}
-		l.company.note(c, now)
+		l.company.note(mark, tick)
 	}
 	return l.quota.take(now)
 }
@@ -85,11 +93,11 @@ func (l *line) acquire(ctx context.Context, perMinute int, c Caller, maxWait tim
 		return false, nil
 	}
 	now := l.clock()
-	l.limit.Store(int64(perMinute))
+	l.limit.Store(most32(perMinute))
 	l.recall(now)
-	l.company.note(c, now)
+	l.company.note(l.all.mark(c), l.all.tick(now))
 	l.regard(now)
-	if l.queue.length == 0 && l.passOne(now) {
+	if l.queue.empty() && l.passOne(now) {
 		l.stock(now)
 		l.mu.Unlock()
 		return true, nil
@@ -105,7 +113,7 @@ func (l *line) acquire(ctx context.Context, perMinute int, c Caller, maxWait tim
 // regard tells the supply whether one caller has the key to itself. Those who
 // wait are there, however long ago they came.
 func (l *line) regard(now moment) {
-	l.supply.lone(l.company.alone(now) && !l.queue.mixed())
+	l.supply.lone(l.company.alone(l.all.tick(now)) && !l.queue.mixed())
 }
 
 // patience is how long the caller can wait.
@@ -119,11 +127,15 @@ func patience(ctx context.Context, maxWait time.Duration) time.Duration {
 // bound is the limit in force: the stricter of the published and the learned.
 func (l *line) bound() int {
 	limit := int(l.limit.Load())
-	if l.learned > 0 && (limit == 0 || l.learned < limit) {
-		return l.learned
+	if learned := int(l.learned); learned > 0 && (limit == 0 || learned < limit) {
+		return learned
 	}
 	return limit
 }
+
+// most32 is n, or the most that fits: nobody makes two thousand million calls a
+// minute.
+func most32(n int) int32 { return int32(min(n, math.MaxInt32)) }
 
 // passOne lets one call through if that is possible now.
 func (l *line) passOne(now moment) bool {
@@ -163,7 +175,10 @@ func (l *line) join(now moment, c Caller, patience time.Duration) (*waiter, erro
 	if expected > patience || patience <= 0 {
 		return nil, &Exhausted{max(expected, time.Millisecond)}
 	}
-	if l.queue.length >= l.maxQueue {
+	if l.queue == nil {
+		l.queue = new(queue)
+	}
+	if l.queue.length >= l.all.opts.MaxQueue {
 		out := l.queue.makeRoom(c)
 		if out == nil {
 			return nil, &Exhausted{max(expected, time.Millisecond)}
@@ -217,7 +232,7 @@ func (l *line) wait(ctx context.Context, w *waiter, maxWait time.Duration) error
 // rest. The caller holds the lock.
 func (l *line) dispatch(now moment) {
 	l.regard(now)
-	for l.queue.length > 0 && !l.penalty.holds(now) {
+	for !l.queue.empty() && !l.penalty.holds(now) {
 		want := l.queue.length
 		if l.penalty.on() {
 			want = 1
@@ -235,23 +250,23 @@ func (l *line) dispatch(now moment) {
 			return
 		}
 	}
-	if l.queue.length > 0 {
+	if !l.queue.empty() {
 		l.wake(now, l.penalty.ends(now))
 	}
 }
 
 // wake has the queue looked at again at the moment given; 0 is never.
 func (l *line) wake(now, at moment) {
-	if at == 0 || l.wakeAt != 0 && l.wakeAt <= at && l.wakeAt > now {
+	if at == 0 || l.alarm != nil && l.alarm.at != 0 && l.alarm.at <= at && l.alarm.at > now {
 		return
 	}
-	l.wakeAt = at
 	after := max(0, at-now)
-	if l.timer == nil {
-		l.timer = time.AfterFunc(after, l.woken)
-		return
+	if l.alarm == nil {
+		l.alarm = &alarm{timer: time.AfterFunc(after, l.woken)}
+	} else {
+		l.alarm.timer.Reset(after)
 	}
-	l.timer.Reset(after)
+	l.alarm.at = at
 }
 
 // look has the queue looked at now.
@@ -269,15 +284,20 @@ func (l *line) woken() {
 	if l.dead {
 		return
 	}
-	l.wakeAt = 0
+	l.alarm.at = 0
 	now := l.clock()
 	l.recall(now)
 	l.regard(now)
 	if limit := l.bound(); limit > 0 {
 		l.supply.tend(now, limit)
 	}
+	l.settle(now)
+}
+
+// settle serves the queue, and fills the quota if nobody is left in it.
+func (l *line) settle(now moment) {
 	l.dispatch(now)
-	if l.queue.length == 0 {
+	if l.queue.empty() {
 		l.stock(now)
 	}
 }
@@ -305,7 +325,7 @@ func (l *line) evict() bool {
 	defer l.mu.Unlock()
 	now := l.clock()
 	l.recall(now)
-	if l.queue.length > 0 || l.penalty.on() || !l.supply.idle(now) {
+	if !l.queue.empty() || l.penalty.on() || !l.supply.idle(now) {
 		return false
 	}
 	l.kill()
@@ -316,7 +336,7 @@ func (l *line) evict() bool {
 func (l *line) close() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for l.queue.length > 0 {
+	for !l.queue.empty() {
 		l.queue.pop().refuse(0)
 	}
 	l.kill()
@@ -326,7 +346,7 @@ func (l *line) kill() {
 	l.dead = true
 	l.quota.recall()
 	l.supply.drop()
-	if l.timer != nil {
-		l.timer.Stop()
+	if l.alarm != nil {
+		l.alarm.timer.Stop()
 	}
 }

@@ -15,9 +15,10 @@ const shards = 64
 type lines struct {
 	opts   Options
 	start  time.Time
+	bucket time.Duration
 	seed   maphash.Seed
 	shards [shards]shard
-	supply func(k Key, l *line) supply
+	make   func(k Key) *line
 	end    func() // what else Close ends
 
 	closing sync.Once
@@ -35,13 +36,22 @@ type shard struct {
 func NewMemory(o Options) Budget {
 	o = o.complete()
 	b := newLines(o)
-	b.supply = func(Key, *line) supply { return newLocal(o.Window) }
+	b.make = func(Key) *line {
+		// Together they are one piece of memory.
+		one := new(struct {
+			line
+			local
+		})
+		one.local.window = newWindow(o.Window)
+		one.line.all, one.line.supply = b, &one.local
+		return &one.line
+	}
 	b.run()
 	return b
 }
 
 func newLines(o Options) *lines {
-	b := &lines{opts: o, start: time.Now(), seed: maphash.MakeSeed(), stop: make(chan struct{}), end: func() {}}
+	b := &lines{opts: o, start: time.Now(), bucket: bucketOf(o.Window), seed: maphash.MakeSeed(), stop: make(chan struct{}), end: func() {}}
 	for i := range b.shards {
 		b.shards[i].lines = make(map[Key]*line)
 	}
@@ -51,6 +61,12 @@ func newLines(o Options) *lines {
 // clock starts two windows late: what others did just before can be noted, and
 // 0 is no moment at all.
 func (b *lines) clock() moment { return time.Since(b.start) + 2*b.opts.Window }
+
+// tick is a moment in whole buckets.
+func (b *lines) tick(now moment) tick { return tick(now / b.bucket) }
+
+// mark stands for a caller.
+func (b *lines) mark(c Caller) uint64 { return maphash.Comparable(b.seed, c) | 1 }
 
 func (b *lines) shard(k Key) *shard { return &b.shards[maphash.Comparable(b.seed, k)%shards] }
 
@@ -91,9 +107,7 @@ func (b *lines) add(s *shard, k Key) *line {
 	}
 	l := s.lines[k]
 	if l == nil {
-		l = &line{clock: b.clock, maxQueue: b.opts.MaxQueue}
-		l.company.minute, l.company.seed = b.opts.Window, b.seed
-		l.supply = b.supply(k, l)
+		l = b.make(k)
 		s.lines[k] = l
 	}
 	return l

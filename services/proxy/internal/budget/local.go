@@ -5,7 +5,7 @@ import "time"
 // local is the supply of a process that shares with nobody.
 type local struct {
 	window
-	spareIn int64 // the bucket in which the last spare calls count
+	spareIn uint32 // the bucket in which the last spare calls count
 }
 
 // spareShare is the part of what may go at once that is handed out ahead, and
@@ -15,26 +15,24 @@ const (
 	spareMost  = 4096
 )
 
-func newLocal(minute time.Duration) *local { return &local{window: *newWindow(minute)} }
-
 func (l *local) spare(now moment, limit int) (until moment, n int) {
 	l.advance(now)
 	if n = min(l.atOnce(now, limit)/spareShare, spareMost); n <= 0 {
 		return 0, 0
 	}
 	l.charge(n)
-	l.spareIn = l.current
-	return moment(l.current+1) * l.bucket, n
+	l.spareIn = l.newest
+	return moment(l.current()+1) * l.bucket, n
 }
 
 func (l *local) undo(now moment, n int) {
 	l.advance(now)
-	l.window.undo(l.spareIn, n)
+	l.window.undo(int64(l.spareIn), n)
 }
 
 func (l *local) idle(now moment) bool {
 	l.advance(now)
-	return l.used == 0
+	return l.sum == 0
 }
 
 func (l *local) tend(moment, int) {}

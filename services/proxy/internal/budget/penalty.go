@@ -13,14 +13,14 @@ const (
 )
 
 // A penalty follows a 429: nobody passes until it ends, then one call tries,
-// and when that one is answered, everybody may.
+// and when that one is answered, everybody may. A nil one is none.
 type penalty struct {
-	until   moment // 0: there is no penalty
+	until   moment
 	probing moment // until when the result of a try is awaited; 0: nobody tries
 	strikes int    // 429s in a row that named no wait
 }
 
-func (p *penalty) on() bool { return p.until != 0 }
+func (p *penalty) on() bool { return p != nil }
 
 // holds tells that nobody may pass now.
 func (p *penalty) holds(now moment) bool {
@@ -28,7 +28,12 @@ func (p *penalty) holds(now moment) bool {
 }
 
 // ends is when somebody may pass, as far as is known.
-func (p *penalty) ends(now moment) moment { return max(p.until, p.probing, now) }
+func (p *penalty) ends(now moment) moment {
+	if !p.on() {
+		return now
+	}
+	return max(p.until, p.probing, now)
+}
 
 // remains is how long nobody may pass.
 func (p *penalty) remains(now moment) time.Duration {

@@ -18,7 +18,7 @@ func (w *waiter) refuse(after time.Duration) {
 }
 
 // A queue holds waiters so that accounts take turns, and within an account its
-// principals.
+// principals. A nil one is empty.
 type queue struct {
 	accounts []*flow // the first is served next
 	length   int
@@ -42,9 +42,12 @@ func find(flows []*flow, name string) (*flow, int) {
 	return nil, -1
 }
 
+// empty tells that nobody waits.
+func (q *queue) empty() bool { return q == nil || q.length == 0 }
+
 // mixed tells that more than one caller waits.
 func (q *queue) mixed() bool {
-	return len(q.accounts) > 1 || len(q.accounts) == 1 && len(q.accounts[0].flows) > 1
+	return q != nil && (len(q.accounts) > 1 || len(q.accounts) == 1 && len(q.accounts[0].flows) > 1)
 }
 
 func (q *queue) push(w *waiter) {
@@ -131,6 +134,9 @@ func (q *queue) remove(w *waiter) bool {
 // rank is the place that a call of c would have in the order of service, from
 // 1 on, if nobody came after it.
 func (q *queue) rank(c Caller) int {
+	if q == nil {
+		return 1
+	}
 	account, _ := find(q.accounts, c.Account)
 	own := 0 // calls of c that are waiting
 	turn := 1
@@ -191,6 +197,9 @@ func longest(flows []*flow) int {
 
 // removeIf takes out and returns the waiters for which out is true.
 func (q *queue) removeIf(out func(*waiter) bool) (removed []*waiter) {
+	if q.empty() {
+		return nil
+	}
 	for _, account := range q.accounts {
 		for _, principal := range account.flows {
 			for _, w := range principal.waiters {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"os/exec"
+	"regexp"
 	"strconv"
 	"syscall"
 	"testing"
@@ -75,6 +76,23 @@ func (v *valkey) start(t *testing.T) {
 			t.Fatal("redis-server does not answer")
 		}
 	}
+}
+
+// scripts is how many the server has run.
+func (v *valkey) scripts(t *testing.T) (n int) {
+	t.Helper()
+	stats, err := v.client.Info(t.Context(), "commandstats").Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range regexp.MustCompile(`cmdstat_eval(?:sha)?:calls=(\d+)`).FindAllStringSubmatch(stats, -1) {
+		calls, err := strconv.Atoi(m[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		n += calls
+	}
+	return n
 }
 
 func (v *valkey) kill(t *testing.T) {

@@ -1,6 +1,8 @@
 package budget
 
 import (
+	"errors"
+	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -13,15 +15,19 @@ import (
 // Redis: one server with or without replicas of its own, no cluster. It makes
 // its own connections with the client's options, and does not close it.
 //
+// Half of each limit is divided between the replicas beforehand, so that calls
+// of a key far from its limit ask nobody, not even later. Beyond that a replica
+// leases calls in blocks that are good for a moment, so that most calls do not
+// wait; see [shared].
+//
 // A caller has a budget to itself while nobody else calls through its replica,
 // and no other replica leases from the same budget.
 //
-// A replica leases calls in blocks that are good for a moment, so that most
-// calls ask nobody. While the server is lost, each replica spends its share,
-// the limit divided by the number of replicas, less what may have been used
-// before; what is not known counts as used. When the server is back, the
-// replicas first tell what they used, and all of them stop spending their
-// shares before the first of them leases again.
+// While the server is lost, each replica spends its share, the limit divided by
+// the number of replicas, less what may have been used before; what is not known
+// counts as used. When the server is back, the replicas first tell what they
+// used beyond their free shares, and all of them stop spending their shares
+// before the first of them leases again.
 //
 // One replica that is cut off from a server which the others still reach
 // spends its share on top of what they lease.
@@ -31,8 +37,12 @@ func NewValkey(o Options, client *redis.Client) Budget {
 	own := *client.Options()
 	own.ContextTimeoutEnabled = true
 	own.MaxRetries = -1 // asking again is ours
-	k := newLink(o, redis.NewClient(&own), b.clock)
-	b.supply = func(key Key, l *line) supply { return newShared(k, key, l) }
+	k := newLink(o, redis.NewClient(&own), b)
+	b.make = func(key Key) *line {
+		l := &line{all: b}
+		l.supply = newShared(k, key, l)
+		return l
+	}
 	b.end = k.close
 	b.run()
 	k.background.Go(k.run)
@@ -53,39 +63,45 @@ type link struct {
 	*scripts
 	opts   Options
 	id     string
-	bucket time.Duration
 	length time.Duration // for how long a call counts
-	clock  func() moment
+	lines  *lines
 
 	mode       atomic.Int32
+	freeUntil  atomic.Int64 // until when free shares may be spent without a further heartbeat
 	background sync.WaitGroup
 	stop       chan struct{}
 
 	mu         sync.Mutex
 	generation string
-	failing    moment // since when the server fails; 0 when it does not
-	lost       moment // when leasing ended last; 0 when it never began
-	supplies   map[*shared]struct{}
+	failing    moment            // since when the server fails; 0 when it does not
+	lost       moment            // when leasing ended last; 0 when it never began
+	contended  map[string]moment // windows for which replicas have to lease, and until when
+	beatAt     int64             // of the last heartbeat that was acted upon, by the server's clock
 }
 
 // Times of a link in buckets: how long one question may take, how long the
-// server may fail before it counts as lost, for how long a report holds, and
-// for how long calls may be held while there are plenty.
+// server may fail before it counts as lost, how often a heartbeat is sent, for how long a report holds, for how
+// long calls may be held while there are plenty, and for how long after a
+// heartbeat the free share may be spent.
 const (
 	timeoutBuckets = 2
 	graceBuckets   = 4
+	beatBuckets    = 4
 	reportBuckets  = 4
 	plentyBuckets  = 8
+	freeBuckets    = 12
 )
 
-func newLink(o Options, client *redis.Client, clock func() moment) *link {
-	bucket := max(o.Window/fineness, time.Millisecond)
+func newLink(o Options, client *redis.Client, b *lines) *link {
+	bucket := bucketOf(o.Window)
 	return &link{
-		scripts: newScripts(client, o.Prefix, max(timeoutBuckets*bucket, 100*time.Millisecond)),
-		opts:    o, id: uuid.NewString(), bucket: bucket, length: span * bucket, clock: clock,
-		stop: make(chan struct{}), supplies: make(map[*shared]struct{}),
+		scripts: newScripts(client, o.Prefix, bucket),
+		opts:    o, id: uuid.NewString(), length: span * bucket, lines: b,
+		stop: make(chan struct{}), contended: make(map[string]moment),
 	}
 }
+
+func (k *link) clock() moment { return k.lines.clock() }
 
 func (k *link) is(m mode) bool { return mode(k.mode.Load()) == m }
 
@@ -96,7 +112,18 @@ func (k *link) close() {
 	_ = k.client.Close()
 }
 
-// succeeded and failed keep account of the server's answers.
+// judge keeps account of the server's answers.
+func (k *link) judge(err error) {
+	switch {
+	case err == nil:
+		k.succeeded()
+	case errors.Is(err, errGeneration):
+		k.restarted()
+	case !errors.Is(err, errOthersLast) && !errors.Is(err, errFree):
+		k.failed(err)
+	}
+}
+
 func (k *link) succeeded() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -128,6 +155,13 @@ func (k *link) lose(now moment, why error) {
 		return
 	}
 	k.lost, k.failing = now, 0
+	// What others leased until now is unknown where it made a window contended
+	// for longer: until it is forgotten, nobody spends freely there.
+	for window, until := range k.contended {
+		if until > now {
+			k.contended[window] = max(until, now+k.length+plentyBuckets*k.bucket)
+		}
+	}
 	k.mode.Store(int32(alone))
 	k.opts.Log.Warn("rate budget: shared state lost, spending the local share", "replicas", k.opts.Replicas, "error", why.Error())
 }
@@ -146,11 +180,12 @@ func (k *link) run() {
 	defer tick.Stop()
 	for n := 0; ; n++ {
 		if k.is(leasing) {
-			if n%graceBuckets == 0 {
-				k.look()
+			if n%beatBuckets == 0 {
+				k.heartbeat()
 			}
 		} else if k.rejoin() {
 			k.opts.Log.Info("rate budget: sharing")
+			k.heartbeat()
 			for _, s := range k.all() {
 				s.line.look()
 			}
@@ -163,16 +198,80 @@ func (k *link) run() {
 	}
 }
 
-// look asks the server for its generation.
-func (k *link) look() {
-	switch generation, err := k.present(); {
-	case err != nil:
-		k.failed(err)
-	case generation != k.current():
-		k.restarted()
-	default:
-		k.succeeded()
+// heartbeat shows the server that this replica is there, and tells what it
+// spent of the windows that have become contended.
+func (k *link) heartbeat() {
+	began := k.clock()
+	h, err := k.heartbeatSince(k.id, k.beatAt)
+	if err == nil && h.generation != k.current() {
+		err = errGeneration
 	}
+	k.judge(err)
+	if err != nil {
+		return
+	}
+	for window, lasts := range h.contended {
+		k.contend(window, k.clock()+lasts)
+		if s := k.find(window); s != nil {
+			err = s.deliver(h.generation, s.gather(h.generation))
+		} else {
+			_, err = k.tellUse(window, k.id, h.generation, note{}, true)
+			k.judge(err)
+		}
+		if err != nil {
+			return // the next heartbeat brings the same windows again
+		}
+	}
+	k.beatAt = h.at
+	k.forget()
+	// Half of the limit is divided by the number of replicas. Twice as many may
+	// have spent their part when all have been replaced within the minute.
+	if h.lives <= 2*k.opts.Replicas {
+		k.freeUntil.Store(int64(began + freeBuckets*k.bucket))
+	}
+}
+
+// share is the free share of each replica.
+func (k *link) share(limit int) int { return limit / 2 / k.opts.Replicas }
+
+// free tells that the free share may be spent: the server keeps it for this
+// replica. While the server is lost, it leases to nobody.
+func (k *link) free(now moment) bool { return k.is(alone) || now < moment(k.freeUntil.Load()) }
+
+// contend notes that replicas have to lease from a window.
+func (k *link) contend(window string, until moment) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.contended[window] = max(k.contended[window], until)
+}
+
+// contendedUntil is until when replicas have to lease from a window, as far as
+// is known.
+func (k *link) contendedUntil(window string) moment {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.contended[window]
+}
+
+// forget drops windows that are free again.
+func (k *link) forget() {
+	now := k.clock()
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	maps.DeleteFunc(k.contended, func(_ string, until moment) bool { return until <= now })
+}
+
+// find gives the supply of a window; nil when the key is not in use here.
+func (k *link) find(window string) *shared {
+	key := k.key(window)
+	part := k.lines.shard(key)
+	part.mu.RLock()
+	defer part.mu.RUnlock()
+	if l := part.lines[key]; l != nil {
+		s, _ := l.supply.(*shared)
+		return s
+	}
+	return nil
 }
 
 // rejoin takes one try at leasing again: tell what was used, learn whether the
@@ -196,41 +295,36 @@ func (k *link) rejoin() bool {
 	return false
 }
 
-// tellAll tells what every supply has used and not told.
+// tellAll tells what supplies have used and not told, where that is more than
+// the server keeps back for this replica.
 func (k *link) tellAll(generation string) bool {
 	for _, s := range k.all() {
-		n := s.untold(generation)
-		if n.empty() {
+		if s.covered() {
 			continue
 		}
-		if taken, err := k.tellUse(s.window, generation, k.bucket, k.length, n); err != nil || !taken {
+		n := s.gather(generation)
+		if _, err := k.tellUse(k.window(s.key), k.id, generation, n, false); err != nil {
 			s.retell(n)
 			return false
 		}
+		s.told()
 	}
 	return true
 }
 
 func (k *link) all() []*shared {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	out := make([]*shared, 0, len(k.supplies))
-	for s := range k.supplies {
-		out = append(out, s)
+	var out []*shared
+	for i := range k.lines.shards {
+		part := &k.lines.shards[i]
+		part.mu.RLock()
+		for _, l := range part.lines {
+			if s, ok := l.supply.(*shared); ok {
+				out = append(out, s)
+			}
+		}
+		part.mu.RUnlock()
 	}
 	return out
-}
-
-func (k *link) join(s *shared) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.supplies[s] = struct{}{}
-}
-
-func (k *link) quit(s *shared) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	delete(k.supplies, s)
 }
 
 func (k *link) current() string {

@@ -1,9 +1,6 @@
 package budget
 
-import (
-	"iter"
-	"time"
-)
+import "time"
 
 // A moment is a time on a budget's monotonic clock.
 type moment = time.Duration
@@ -33,27 +30,33 @@ const (
 // already made are a minute old. The spacing of steady demand becomes even, and
 // no burst, however large, leaves the next caller with nothing for a minute.
 type window struct {
-	bucket  time.Duration
-	counts  [span]uint32 // by index modulo span
-	current int64        // index of the newest bucket
-	oldest  int64        // no bucket before this one has calls
-	used    int          // sum of counts
+	bucket time.Duration
+	calls  runs
+	newest uint32 // index of the newest bucket
+	sum    int32  // of calls
+	pace   moment // when the next spaced call may go
+	care   *care  // after a 429; nil when it is forgotten
+	alone  bool   // one caller has the window to itself
+}
 
-	pace   moment        // when the next spaced call may go
-	gap    time.Duration // between spaced calls
-	gapAt  int64         // bucket for which gap was worked out
-	gapFor int           // limit for which it was
-
-	alone bool // one caller has the window to itself
-
+// A care is what a 429 leaves behind for a while.
+type care struct {
 	caution  int    // gaps are 1+caution times as long
 	easeAt   moment // when caution is halved
 	spacedTo moment // until when every call is spaced
 }
 
-func newWindow(minute time.Duration) *window {
-	return &window{bucket: max(minute/fineness, time.Millisecond), gapAt: -1}
+func newWindow(minute time.Duration) window {
+	return window{bucket: bucketOf(minute)}
 }
+
+// bucketOf is the length of a bucket.
+func bucketOf(minute time.Duration) time.Duration { return max(minute/fineness, time.Millisecond) }
+
+// used is the number of calls that count.
+func (w *window) used() int { return int(w.sum) }
+
+func (w *window) current() int64 { return int64(w.newest) }
 
 // length is for how long a call counts.
 func (w *window) length() time.Duration { return span * w.bucket }
@@ -62,44 +65,37 @@ func (w *window) index(now moment) int64 { return int64(now / w.bucket) }
 
 // advance forgets what is too old at now.
 func (w *window) advance(now moment) {
-	index := w.index(now)
-	if index-w.current >= span {
-		clear(w.counts[:])
-		w.used, w.current = 0, index
-		return
-	}
-	for w.current < index {
-		w.current++
-		slot := &w.counts[w.current%span]
-		w.used -= int(*slot)
-		*slot = 0
+	w.newest = uint32(max(w.current(), w.index(now)))
+	w.sum -= int32(w.calls.forget(w.current() - span + 1))
+	if c := w.care; c != nil && now >= c.easeAt {
+		c.caution /= 2
+		c.easeAt = now + w.length()/4
+		if c.caution == 0 && now >= c.spacedTo {
+			w.care = nil
+		}
 	}
 }
 
 // charge counts n calls as made now.
 func (w *window) charge(n int) {
-	w.counts[w.current%span] += uint32(n)
-	w.used += n
+	w.calls.add(w.current(), n)
+	w.sum += int32(n)
 }
 
 // undo takes back n calls of a bucket: they were not made.
 func (w *window) undo(index int64, n int) {
-	if w.current-index >= span {
-		return
-	}
-	w.counts[index%span] -= uint32(n)
-	w.used -= n
+	w.sum -= int32(w.calls.sub(index, n))
 }
 
 // atOnce is how many calls may go unspaced.
 func (w *window) atOnce(now moment, limit int) int {
-	if now < w.spacedTo {
+	if w.spaced(now) {
 		return 0
 	}
 	if w.alone {
-		return limit - w.used
+		return limit - w.used()
 	}
-	return max(limit/2, 1) - w.used
+	return max(limit/2, 1) - w.used()
 }
 
 // take counts up to want calls as made now and returns how many. When they are
@@ -113,86 +109,59 @@ func (w *window) take(now moment, limit, want int) (got int, next moment) {
 	if got == want {
 		return got, now
 	}
-	if left := limit - w.used; left > 0 {
-		n := min(want-got, left, w.due(now, limit))
-		if n > 0 {
-			w.charge(n)
-			w.pace = max(w.pace, now-lateness*w.bucket) + time.Duration(n)*w.gap
-			got += n
-		}
+	if left := limit - w.used(); left > 0 && now >= w.pace {
+		gap, late := w.gap(now, limit), max(w.pace, now-lateness*w.bucket)
+		n := min(want-got, left, 1+int((now-late)/gap))
+		w.charge(n)
+		w.pace = late + time.Duration(n)*gap
+		got += n
 	}
 	return got, w.next(now, limit)
 }
 
-// due is how many spaced calls may go now.
-func (w *window) due(now moment, limit int) int {
-	w.space(now, limit)
-	if now < w.pace {
-		return 0
-	}
-	return 1 + int((now-max(w.pace, now-lateness*w.bucket))/w.gap)
-}
-
 // next is when a further call may go.
 func (w *window) next(now moment, limit int) moment {
-	if w.used >= limit && w.alone && now >= w.spacedTo {
-		return w.firstFree(w.used - limit + 1)
+	if w.used() >= limit && w.alone && !w.spaced(now) {
+		return w.firstFree(w.used() - limit + 1)
 	}
-	if w.used >= limit {
-		return max(w.firstFree(w.used-limit+1), w.pace)
+	if w.used() >= limit {
+		return max(w.firstFree(w.used()-limit+1), w.pace)
 	}
 	if w.atOnce(now, limit) > 0 {
 		return now
 	}
-	w.space(now, limit)
 	return max(w.pace, now)
-}
-
-// first gives the oldest bucket that has calls; the newest when none has.
-func (w *window) first() int64 {
-	w.oldest = max(w.oldest, w.current-span+1)
-	for w.oldest < w.current && w.counts[w.oldest%span] == 0 {
-		w.oldest++
-	}
-	return w.oldest
 }
 
 // firstFree is when n of the calls that count now will have been forgotten.
 func (w *window) firstFree(n int) moment {
-	for i := w.first(); i <= w.current; i++ {
-		if n -= int(w.counts[i%span]); n <= 0 {
-			return w.freed(i)
+	for index, calls := range w.calls.all() {
+		if n -= calls; n <= 0 {
+			return w.freed(index)
 		}
 	}
-	return w.freed(w.current)
+	return w.freed(w.current())
 }
 
 // freed is when the calls of a bucket are forgotten.
 func (w *window) freed(index int64) moment { return moment(index+span) * w.bucket }
 
-// space works out the gap between spaced calls, once a bucket: the longest of
-// those that each keep something back until a bucket of old calls is
-// forgotten.
-func (w *window) space(now moment, limit int) {
-	if w.caution > 0 && now >= w.easeAt {
-		w.caution /= 2
-		w.easeAt = now + w.length()/4
-		w.gapAt = -1
-	}
-	if w.gapAt == w.current && w.gapFor == limit {
-		return
-	}
-	w.gapAt, w.gapFor = w.current, limit
+// gap is the time between spaced calls: the longest of those that each keep
+// something back until a bucket of old calls is forgotten.
+func (w *window) gap(now moment, limit int) time.Duration {
 	gap := float64(w.length()) / float64(limit)
-	free := limit - w.used
-	for i := w.first(); i <= w.current && free > 0; i++ {
-		if w.counts[i%span] == 0 {
-			continue
+	free := limit - w.used()
+	for index, calls := range w.calls.all() {
+		if free <= 0 {
+			break
 		}
-		gap = max(gap, float64(w.freed(i)-now)/float64(free))
-		free += int(w.counts[i%span])
+		gap = max(gap, float64(w.freed(index)-now)/float64(free))
+		free += calls
 	}
-	w.gap = max(1, time.Duration(gap/catchUp*float64(1+w.caution)))
+	if w.care != nil {
+		gap *= float64(1 + w.care.caution)
+	}
+	return max(1, time.Duration(gap/catchUp))
 }
 
 // expect estimates how long the k-th further call will have to wait.
@@ -201,21 +170,20 @@ func (w *window) expect(now moment, limit, k int) time.Duration {
 	if k -= max(0, w.atOnce(now, limit)); k <= 0 {
 		return 0
 	}
-	if w.alone && now >= w.spacedTo {
+	if w.alone && !w.spaced(now) {
 		rounds, place := (k-1)/limit, (k-1)%limit+1
-		return w.firstFree(max(0, w.used-limit)+place) - now + time.Duration(rounds)*w.length()
+		return w.firstFree(max(0, w.used()-limit)+place) - now + time.Duration(rounds)*w.length()
 	}
-	w.space(now, limit)
-	return max(0, w.next(now, limit)-now) + time.Duration(k-1)*w.gap
+	return max(0, w.next(now, limit)-now) + time.Duration(k-1)*w.gap(now, limit)
 }
 
 // state is how many calls are left and how long until there are more.
 func (w *window) state(now moment, limit int) (left int, reset time.Duration) {
 	w.advance(now)
-	if w.used == 0 {
+	if w.used() == 0 {
 		return limit, 0
 	}
-	return max(0, limit-w.used), w.firstFree(max(1, w.used-limit+1)) - now
+	return max(0, limit-w.used()), w.firstFree(max(1, w.used()-limit+1)) - now
 }
 
 // foreign counts calls that somebody else has made, to be forgotten after
@@ -223,22 +191,9 @@ func (w *window) state(now moment, limit int) (left int, reset time.Duration) {
 func (w *window) foreign(now moment, n int, forgotten time.Duration) {
 	w.advance(now)
 	index := w.index(now + forgotten)
-	index = min(max(index-span+1, w.current-span+1, 0), w.current)
-	w.counts[index%span] += uint32(n)
-	w.used += n
-	w.oldest = min(w.oldest, index)
-	w.gapAt = -1
-}
-
-// all yields the buckets that count and their calls.
-func (w *window) all() iter.Seq2[int64, int] {
-	return func(yield func(int64, int) bool) {
-		for i := w.first(); i <= w.current; i++ {
-			if n := int(w.counts[i%span]); n > 0 && !yield(i, n) {
-				return
-			}
-		}
-	}
+	index = min(max(index-span+1, w.current()-span+1, 0), w.current())
+	w.calls.add(index, n)
+	w.sum += int32(n)
 }
 
 // lone tells whether one caller has the window to itself.
@@ -247,8 +202,13 @@ func (w *window) lone(alone bool) { w.alone = alone }
 // slow makes the window careful after the provider has said that it let too
 // much through: no bursts for a minute, and gaps that start out longer.
 func (w *window) slow(now moment) {
-	w.caution = min(2*w.caution+1, 7)
-	w.easeAt = now + w.length()/4
-	w.spacedTo = now + w.length()
-	w.gapAt = -1
+	if w.care == nil {
+		w.care = new(care)
+	}
+	w.care.caution = min(2*w.care.caution+1, 7)
+	w.care.easeAt = now + w.length()/4
+	w.care.spacedTo = now + w.length()
 }
+
+// spaced tells that every call is to be spaced.
+func (w *window) spaced(now moment) bool { return w.care != nil && now < w.care.spacedTo }

@@ -48,7 +48,7 @@ func TestWindowNeverOver(t *testing.T) {
 				now = next
 			}
 			if rapid.IntRange(0, 9).Draw(t, "undo") == 0 && got > 0 {
-				w.undo(w.current, got)
+				w.undo(w.current(), got)
 				log = log[:len(log)-1]
 			}
 		}

@@ -3,12 +3,15 @@
 -- KEYS[1] is the server's record: field "gen" names the generation, which
 -- begins when the server starts without what it knew, "born" is when, and
 -- "l:<replica>" is until when that replica spends its own share of every
--- limit; 0 when it has stopped.
+-- limit, 0 when it has stopped, and "b:<replica>" is when its last heartbeat
+-- was.
 -- KEYS[2], where there is one, is the window of one key: a field per bucket
 -- with the calls that count in it, "gen", "pace" (when the next spaced call may
 -- go), "spaced" (until when all calls are), "penalty" (until when none may go)
 -- "last", "last_at" and "elsewhere" (which replica asked last, when it did, and
--- when another one did last) and "unmet" (who last went away with less than it needed, and when).
+-- when another one did last), "unmet" (who last went away with less than it
+-- needed, and when), "since" and "till" (between which replicas have to lease)
+-- and "a:<replica>" (the "since" for which it has told what it spent freely).
 local t = redis.call('TIME')
 local now = t[1] * 1000000 + t[2]
 

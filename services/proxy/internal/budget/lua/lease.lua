@@ -4,13 +4,17 @@
 --
 -- ARGV: generation, replica, limit, calls needed now, calls wanted ahead,
 -- bucket, buckets in a window, buckets for which calls may be held while there
--- are plenty, 1 when one caller has the replica to itself, then pairs of bucket and calls that come back unused
+-- are plenty, 1 when one caller has the replica to itself, free share of a
+-- replica, for how long what a silent replica spent freely counts, for how long
+-- a window is contended, then pairs of bucket and calls that come back unused
 --
 -- Answer: {0} when the replica's knowledge is of another generation, {1} when
--- others still spend their own shares, else {2, calls, microseconds for which
--- they are good, bucket in which they count, microseconds until there may be
--- more, gap between spaced calls, microseconds of penalty, calls used, then
--- pairs of microseconds until calls are forgotten and their number}
+-- others still spend their own shares, {3} when the window is not contended or
+-- the replica has not told what it spent freely, else {2, calls, microseconds
+-- for which they are good, bucket in which they count, microseconds until there
+-- may be more, gap between spaced calls, microseconds of penalty, calls used,
+-- microseconds for which the window is contended, then pairs of microseconds
+-- until calls are forgotten and their number}
 local gen = generation()
 if gen ~= ARGV[1] then return {0} end
 local _, alone = replicas()
@@ -20,10 +24,11 @@ fresh(gen)
 local me, limit = ARGV[2], tonumber(ARGV[3])
 local need, ahead = tonumber(ARGV[4]), tonumber(ARGV[5])
 local bucket, span, plenty = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
+local share, memory, contest = tonumber(ARGV[10]), tonumber(ARGV[11]), tonumber(ARGV[12])
 local current = math.floor(now / bucket)
 
 local returned = 0
-for i = 10, #ARGV, 2 do
+for i = 13, #ARGV, 2 do
   if tonumber(ARGV[i]) > current - span and redis.call('HEXISTS', KEYS[2], ARGV[i]) == 1 then
     redis.call('HINCRBY', KEYS[2], ARGV[i], -ARGV[i + 1])
     returned = returned + ARGV[i + 1]
@@ -49,6 +54,21 @@ for i = 1, #all, 2 do
   end
 end
 table.sort(at)
+
+local since, till = other.since, tonumber(other.till or 0)
+if till <= now or other['a:' .. me] ~= since then return {3} end
+
+-- What others may have spent freely and have not told yet is kept back.
+local unsure = 0
+local record = redis.call('HGETALL', KEYS[1])
+for i = 1, #record, 2 do
+  local who = string.match(record[i], '^b:(.+)$')
+  if who and who ~= me and other['a:' .. who] ~= since and tonumber(record[i + 1]) > now - memory then
+    unsure = unsure + share
+  end
+end
+local counted = used
+used = used + unsure
 
 local function freed(index) return (index + span) * bucket end
 
@@ -113,6 +133,9 @@ if used >= limit then
 end
 if got < need then wait = math.max(wait, pace - now, 1) end
 
+-- Others will have told before long.
+if unsure > 0 then wait = math.min(wait, bucket) end
+
 -- Who got a spaced call lets another that went without go first.
 local unmet = other.unmet
 if got < need then
@@ -125,9 +148,20 @@ elseif unmet and free_at_once <= 0 then
 end
 
 redis.call('HSET', KEYS[2], 'pace', num(pace))
-redis.call('PEXPIRE', KEYS[2], num(math.ceil(2 * span * bucket / 1000)))
+redis.call('PEXPIRE', KEYS[2], num(math.ceil(4 * span * bucket / 1000)))
 
-local answer = {2, got, (index + 1) * bucket - now, index, math.ceil(wait), math.ceil(gap), penalty, used}
+-- More than half is in use: nobody may spend freely until that is forgotten.
+if counted + got > limit / 2 and till - now < contest / 2 then
+  till = now + contest
+  redis.call('HSET', KEYS[2], 'till', num(till))
+  redis.call('ZADD', KEYS[3], num(now), KEYS[2])
+end
+
+local answer = {2, got, (index + 1) * bucket - now, index, math.ceil(wait), math.ceil(gap), penalty, used, till - now}
+if unsure > 0 then
+  answer[#answer + 1] = span * bucket
+  answer[#answer + 1] = unsure
+end
 table.sort(at)
 local group, last = 0, nil
 for _, i in ipairs(at) do

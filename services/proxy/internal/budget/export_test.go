@@ -1,0 +1,16 @@
+package budget
+
+// Contended tells that a replica has to lease the calls of a key.
+func Contended(b Budget, k Key) bool {
+	all := b.(*lines)
+	part := all.shard(k)
+	part.mu.RLock()
+	defer part.mu.RUnlock()
+	l := part.lines[k]
+	if l == nil {
+		return false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.supply.(*shared).contended(l.clock()) != nil
+}
