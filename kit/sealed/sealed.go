@@ -109,15 +109,23 @@ func ParseMaterial(s config.Secret) ([]byte, error) {
 // Seal encrypts plain for a purpose, a constant of the caller such as
 // "cursor", and binds it to aad. The result is base64url, fit for URLs.
 func (r *Ring) Seal(purpose string, plain, aad []byte) (string, error) {
+	out, err := r.SealBytes(purpose, plain, aad)
+	if err != nil {
+		return "", err
+	}
+	return base64.RawURLEncoding.EncodeToString(out), nil
+}
+
+// SealBytes is Seal for what is never read as text.
+func (r *Ring) SealBytes(purpose string, plain, aad []byte) ([]byte, error) {
 	ct, err := r.keys[r.first].Encrypt(plain, bind(purpose, aad))
 	if err != nil {
-		return "", fmt.Errorf("sealed: %w", err)
+		return nil, fmt.Errorf("sealed: %w", err)
 	}
 	out := make([]byte, 0, 2+len(r.first)+len(ct))
 	out = append(out, version, byte(len(r.first)))
 	out = append(out, r.first...)
-	out = append(out, ct...)
-	return base64.RawURLEncoding.EncodeToString(out), nil
+	return append(out, ct...), nil
 }
 
 // Open gives back what Seal was given, when purpose and aad are the same. The
@@ -127,7 +135,15 @@ func (r *Ring) Open(purpose, sealed string, aad []byte) ([]byte, error) {
 		return nil, ErrInvalid // the decoder would skip them, and one value would have many spellings
 	}
 	b, err := base64.RawURLEncoding.Strict().DecodeString(sealed)
-	if err != nil || len(b) < 2 || b[0] != version || len(b) < 2+int(b[1]) {
+	if err != nil {
+		return nil, ErrInvalid
+	}
+	return r.OpenBytes(purpose, b, aad)
+}
+
+// OpenBytes gives back what SealBytes was given.
+func (r *Ring) OpenBytes(purpose string, b, aad []byte) ([]byte, error) {
+	if len(b) < 2 || b[0] != version || len(b) < 2+int(b[1]) {
 		return nil, ErrInvalid
 	}
 	id, ct := b[2:2+int(b[1])], b[2+int(b[1]):]

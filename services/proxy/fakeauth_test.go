@@ -26,16 +26,18 @@ type fakeAuth struct {
 	signer *grant.Signer
 	errors *rpcerr.Table
 
-	mu       sync.Mutex
-	tokens   map[string]*grant.Grant
-	accounts map[string]*internalauthv1.LeaseCredentialResponse
-	reauth   map[string]bool
-	leases   int
-	reports  []*internalauthv1.ReportCredentialRequest
-	audit    []*authv1.LogEntry
-	auditErr error
-	silent   bool
-	events   chan *internalauthv1.WatchRevocationsResponse
+	mu        sync.Mutex
+	tokens    map[string]*grant.Grant
+	accounts  map[string]*internalauthv1.LeaseCredentialResponse
+	reauth    map[string]bool
+	leases    int
+	reports   []*internalauthv1.ReportCredentialRequest
+	audit     []*authv1.LogEntry
+	appended  int  // entries, kept or not
+	forgetful bool // keeps none
+	auditErr  error
+	silent    bool
+	events    chan *internalauthv1.WatchRevocationsResponse
 }
 
 func newFakeAuth(t testing.TB) *fakeAuth {
@@ -190,7 +192,10 @@ func (f *fakeAuth) AppendAudit(_ context.Context, r *internalauthv1.AppendAuditR
 	if f.auditErr != nil {
 		return nil, f.auditErr
 	}
-	f.audit = append(f.audit, r.GetEntries()...)
+	f.appended += len(r.GetEntries())
+	if !f.forgetful {
+		f.audit = append(f.audit, r.GetEntries()...)
+	}
 	return &internalauthv1.AppendAuditResponse{}, nil
 }
 

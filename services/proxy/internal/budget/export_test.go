@@ -2,11 +2,7 @@ package budget
 
 // Contended tells that a replica has to lease the calls of a key.
 func Contended(b Budget, k Key) bool {
-	all := b.(*lines)
-	part := all.shard(k)
-	part.mu.RLock()
-	defer part.mu.RUnlock()
-	l := part.lines[k]
+	l := b.(*lines).find(k)
 	if l == nil {
 		return false
 	}

@@ -3,7 +3,9 @@ package budget
 import (
 	"context"
 	"hash/maphash"
+	"maps"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -21,6 +23,9 @@ type lines struct {
 	make   func(k Key) *line
 	end    func() // what else Close ends
 
+	kinds     atomic.Pointer[map[kind]uint32]
+	kindsLock sync.Mutex // of those who add some
+
 	closing sync.Once
 	stop    chan struct{}
 	stopped sync.WaitGroup
@@ -28,9 +33,18 @@ type lines struct {
 
 type shard struct {
 	mu     sync.RWMutex
-	lines  map[Key]*line
+	lines  map[place]*line
 	closed bool
 }
+
+// A place is a key in few bytes: organisations are many, what is asked of them
+// is not.
+type place struct {
+	organization string
+	kind         uint32
+}
+
+type kind struct{ origin, operation string }
 
 // NewMemory makes a budget for one process.
 func NewMemory(o Options) Budget {
@@ -52,8 +66,9 @@ func NewMemory(o Options) Budget {
 
 func newLines(o Options) *lines {
 	b := &lines{opts: o, start: time.Now(), bucket: bucketOf(o.Window), seed: maphash.MakeSeed(), stop: make(chan struct{}), end: func() {}}
+	b.kinds.Store(new(map[kind]uint32))
 	for i := range b.shards {
-		b.shards[i].lines = make(map[Key]*line)
+		b.shards[i].lines = make(map[place]*line)
 	}
 	return b
 }
@@ -68,20 +83,48 @@ func (b *lines) tick(now moment) tick { return tick(now / b.bucket) }
 // mark stands for a caller.
 func (b *lines) mark(c Caller) uint64 { return maphash.Comparable(b.seed, c) | 1 }
 
-func (b *lines) shard(k Key) *shard { return &b.shards[maphash.Comparable(b.seed, k)%shards] }
+// place gives the place of a key, and the shard that it is in.
+func (b *lines) place(k Key) (*shard, place) {
+	number, known := (*b.kinds.Load())[kind{k.Origin, k.Operation}]
+	if !known {
+		number = b.addKind(kind{k.Origin, k.Operation})
+	}
+	p := place{k.Organization, number}
+	return &b.shards[maphash.Comparable(b.seed, p)%shards], p
+}
+
+func (b *lines) addKind(k kind) uint32 {
+	b.kindsLock.Lock()
+	defer b.kindsLock.Unlock()
+	kinds := make(map[kind]uint32)
+	maps.Copy(kinds, *b.kinds.Load())
+	if _, known := kinds[k]; !known {
+		kinds[k] = uint32(len(kinds))
+	}
+	b.kinds.Store(&kinds)
+	return kinds[k]
+}
+
+// find gives the line of a key; nil when there is none.
+func (b *lines) find(k Key) *line {
+	s, p := b.place(k)
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.lines[p]
+}
 
 // Acquire takes one call out of the budget of k.
 func (b *lines) Acquire(ctx context.Context, k Key, perMinute int, caller Caller, maxWait time.Duration) (Permit, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	s := b.shard(k)
+	s, p := b.place(k)
 	s.mu.RLock()
-	l := s.lines[k]
+	l := s.lines[p]
 	s.mu.RUnlock()
 	for {
 		if l == nil {
-			if l = b.add(s, k); l == nil {
+			if l = b.add(s, p, k); l == nil {
 				return nil, &Exhausted{}
 			}
 		}
@@ -99,30 +142,26 @@ func (b *lines) Acquire(ctx context.Context, k Key, perMinute int, caller Caller
 }
 
 // add gives the line of k, a new one if need be; nil when b is closed.
-func (b *lines) add(s *shard, k Key) *line {
+func (b *lines) add(s *shard, p place, k Key) *line {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
 		return nil
 	}
-	l := s.lines[k]
+	l := s.lines[p]
 	if l == nil {
 		l = b.make(k)
-		s.lines[k] = l
+		s.lines[p] = l
 	}
 	return l
 }
 
 // State tells where k stands.
 func (b *lines) State(k Key) (limit, remaining int, reset time.Duration) {
-	s := b.shard(k)
-	s.mu.RLock()
-	l := s.lines[k]
-	s.mu.RUnlock()
-	if l == nil {
-		return 0, 0, 0
+	if l := b.find(k); l != nil {
+		return l.state()
 	}
-	return l.state()
+	return 0, 0, 0
 }
 
 // run drops idle lines twice a minute.
@@ -145,9 +184,9 @@ func (b *lines) sweep() {
 	for i := range b.shards {
 		s := &b.shards[i]
 		s.mu.Lock()
-		for k, l := range s.lines {
+		for p, l := range s.lines {
 			if l.evict() {
-				delete(s.lines, k)
+				delete(s.lines, p)
 			}
 		}
 		s.mu.Unlock()
@@ -163,9 +202,9 @@ func (b *lines) Close() error {
 			s := &b.shards[i]
 			s.mu.Lock()
 			s.closed = true
-			for k, l := range s.lines {
+			for p, l := range s.lines {
 				l.close()
-				delete(s.lines, k)
+				delete(s.lines, p)
 			}
 			s.mu.Unlock()
 		}

@@ -3,10 +3,7 @@ package budget
 import "time"
 
 // local is the supply of a process that shares with nobody.
-type local struct {
-	window
-	spareIn uint32 // the bucket in which the last spare calls count
-}
+type local struct{ window }
 
 // spareShare is the part of what may go at once that is handed out ahead, and
 // spareMost the number of calls.
@@ -21,13 +18,13 @@ func (l *local) spare(now moment, limit int) (until moment, n int) {
 		return 0, 0
 	}
 	l.charge(n)
-	l.spareIn = l.newest
+	l.ahead = l.newest
 	return moment(l.current()+1) * l.bucket, n
 }
 
 func (l *local) undo(now moment, n int) {
 	l.advance(now)
-	l.window.undo(int64(l.spareIn), n)
+	l.window.undo(int64(l.ahead), n)
 }
 
 func (l *local) idle(now moment) bool {

@@ -17,7 +17,6 @@ type shared struct {
 
 	mine    window // all calls of this process
 	untold  runs   // those of them that the server does not know of
-	spareIn uint32 // the bucket of mine in which the line's quota counts
 	single  bool   // one caller has the key to itself here
 	asking  bool
 	telling int       // reports under way; what is spent now would not be in them
@@ -122,7 +121,7 @@ func (s *shared) spare(now moment, limit int) (until moment, n int) {
 		return 0, 0
 	}
 	s.advance(now)
-	s.spareIn = s.mine.newest
+	s.mine.ahead = s.mine.newest
 	if l := s.contended(now); l != nil {
 		until, n = l.spare(now)
 		s.mine.charge(n)
@@ -134,9 +133,9 @@ func (s *shared) spare(now moment, limit int) (until moment, n int) {
 
 func (s *shared) undo(now moment, n int) {
 	s.advance(now)
-	s.mine.undo(int64(s.spareIn), n)
+	s.mine.undo(int64(s.mine.ahead), n)
 	if s.leases == nil || s.leases.spareOf == nil {
-		s.untold.sub(int64(s.spareIn), n)
+		s.untold.sub(int64(s.mine.ahead), n)
 		return
 	}
 	s.leases.undo(n)

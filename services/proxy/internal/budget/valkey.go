@@ -263,11 +263,7 @@ func (k *link) forget() {
 
 // find gives the supply of a window; nil when the key is not in use here.
 func (k *link) find(window string) *shared {
-	key := k.key(window)
-	part := k.lines.shard(key)
-	part.mu.RLock()
-	defer part.mu.RUnlock()
-	if l := part.lines[key]; l != nil {
+	if l := k.lines.find(k.key(window)); l != nil {
 		s, _ := l.supply.(*shared)
 		return s
 	}

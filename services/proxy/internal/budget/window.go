@@ -37,6 +37,7 @@ type window struct {
 	pace   moment // when the next spaced call may go
 	care   *care  // after a 429; nil when it is forgotten
 	alone  bool   // one caller has the window to itself
+	ahead  uint32 // the bucket in which calls handed out ahead of need count
 }
 
 // A care is what a 429 leaves behind for a while.

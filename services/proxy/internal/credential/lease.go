@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"strings"
 	"time"
+	"unique"
 
 	internalauthv1 "github.com/sando-dev/sando/gen/sando/internalauth/v1"
 	"github.com/sando-dev/sando/kit/sealed"
@@ -27,7 +28,8 @@ const redacted = "[redacted]"
 // is redacted; shorter ones would hit innocent text.
 const minSecret = 6
 
-// A Lease is one account's credential and what belongs to it.
+// A Lease is one account's credential and what belongs to it. There is one for
+// every account in use, so it is kept small.
 type Lease struct {
 	Account, Environment string
 	// Organization is the provider's own id: accounts that share it share rate
@@ -39,8 +41,8 @@ type Lease struct {
 	Provider *route.Provider
 
 	ring      *sealed.Ring
-	sealed    string
-	expiresAt time.Time
+	sealed    string // not text
+	expiresAt int64  // in nanoseconds since 1970; 0 for never
 }
 
 // secret is what is sealed: the headers to inject, by name and value, and the
@@ -51,14 +53,18 @@ type secret struct {
 }
 
 // encode writes both lists with lengths in front, so that opening one costs no
-// more than cutting a string into pieces.
+// more than cutting a string into pieces. What was written before is not
+// written again: a value stands in the header that it is injected with.
 func (s *secret) encode() []byte {
 	var b []byte
 	for _, list := range [][]string{s.headers, s.values} {
 		b = binary.AppendUvarint(b, uint64(len(list)))
 		for _, text := range list {
+			at := bytes.Index(b, []byte(text))
 			b = binary.AppendUvarint(b, uint64(len(text)))
-			b = append(b, text...)
+			if b = binary.AppendUvarint(b, uint64(at+1)); at < 0 {
+				b = append(b, text...)
+			}
 		}
 	}
 	return b
@@ -79,6 +85,10 @@ func decodeSecret(plain []byte) secret {
 		*list = make([]string, number())
 		for i := range *list {
 			length := number()
+			if before := number(); before > 0 {
+				(*list)[i] = text[before-1 : before-1+length]
+				continue
+			}
 			(*list)[i] = text[at : at+length]
 			at += length
 		}
@@ -91,17 +101,21 @@ func newLease(ring *sealed.Ring, p *route.Provider, r *internalauthv1.LeaseCrede
 	if err != nil {
 		return nil, err
 	}
-	text, err := ring.Seal(sealPurpose, s.encode(), []byte(r.GetIntegratedAccountId()))
+	account, organization := r.GetIntegratedAccountId(), r.GetOrganizationId()
+	secret, err := ring.SealBytes(sealPurpose, s.encode(), []byte(account))
 	if err != nil {
 		return nil, fmt.Errorf("credential: %w", err)
 	}
+	// One piece of memory holds all texts of the account; many share an
+	// environment.
+	text := account + organization + string(secret)
 	l := &Lease{
-		Account: r.GetIntegratedAccountId(), Environment: r.GetEnvironmentId(),
-		Organization: r.GetOrganizationId(), Version: r.GetVersion(), Provider: p,
-		ring: ring, sealed: text,
+		Account: text[:len(account)], Environment: unique.Make(r.GetEnvironmentId()).Value(),
+		Organization: text[len(account) : len(account)+len(organization)], Version: r.GetVersion(), Provider: p,
+		ring: ring, sealed: text[len(account)+len(organization):],
 	}
 	if r.GetExpiresAt() != nil {
-		l.expiresAt = r.GetExpiresAt().AsTime()
+		l.expiresAt = r.GetExpiresAt().AsTime().UnixNano()
 	}
 	return l, nil
 }
@@ -130,7 +144,7 @@ func render(p *route.Provider, method string, values map[string]string) (secret,
 }
 
 func (l *Lease) open() (secret, error) {
-	plain, err := l.ring.Open(sealPurpose, l.sealed, []byte(l.Account))
+	plain, err := l.ring.OpenBytes(sealPurpose, []byte(l.sealed), []byte(l.Account))
 	if err != nil {
 		return secret{}, fmt.Errorf("credential: %w", err)
 	}
@@ -180,5 +194,5 @@ func redact(text []byte, value string) []byte {
 // expired says whether the lease is over at a time, or so nearly that a call
 // begun now could fail.
 func (l *Lease) expired(now time.Time) bool {
-	return !l.expiresAt.IsZero() && !now.Before(l.expiresAt.Add(-leaseMargin))
+	return l.expiresAt != 0 && now.UnixNano() >= l.expiresAt-int64(leaseMargin)
 }

@@ -130,7 +130,8 @@ func (s *Store) fetch(ctx context.Context, k key) (*Lease, error) {
 		if _, known := s.leases[k.account]; !known {
 			makeRoom(s.leases, s.most)
 		}
-		s.leases[k.account] = lease
+		// The text of the caller's account may be a piece of its request.
+		s.leases[lease.Account] = lease
 	})
 	return lease, nil
 }
