@@ -57,11 +57,18 @@ func until(t *testing.T, what string, n *atomic.Int64, want int64) {
 // replicas makes n budgets on one server, that share.
 func replicas(t *testing.T, v *valkey, n int) ([]budget.Budget, []*heard) {
 	t.Helper()
+	return replicasOf(t, v, n, tempo)
+}
+
+// replicasOf makes them for a minute of that length. In a full minute a
+// heartbeat may come three seconds late.
+func replicasOf(t *testing.T, v *valkey, n int, minute time.Duration) ([]budget.Budget, []*heard) {
+	t.Helper()
 	var all []budget.Budget
 	var logs []*heard
 	for range n {
 		h := &heard{Handler: slog.DiscardHandler}
-		b := budget.NewValkey(budget.Options{Window: tempo, Replicas: n, Log: slog.New(h)}, v.client)
+		b := budget.NewValkey(budget.Options{Window: minute, Replicas: n, Log: slog.New(h)}, v.client)
 		t.Cleanup(func() {
 			if err := b.Close(); err != nil {
 				t.Error(err)
