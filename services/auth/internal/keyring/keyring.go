@@ -38,7 +38,7 @@ type EncryptionKey struct {
 	ID string `yaml:"id"`
 	// Material is 32 bytes in base64 or hexadecimal.
 	Material config.Secret `yaml:"material,omitempty"`
-	// KMS is the URL of a key that never leaves a key management service, e.g. hcvault://vault.example.com:8200/transit/keys/sando.
+	// KMS is the URL of a key that never leaves a key management service, e.g. hcvault://vault.example.com:8200/transit/keys/sando; see package kms.
 	KMS string `yaml:"kms,omitempty"`
 }
 

@@ -116,7 +116,8 @@ func TestOpenRefuses(t *testing.T) {
 		"":                              "looks like",
 		"hcvault:///transit/keys/k":     "looks like",
 		"hcvault://me:pw@host/t/keys":   "looks like",
-		"gcp-kms://projects/x":          "not a key management service that is built in",
+		"kms":                           "looks like",
+		"azure-kms://vault/key":         "not a key management service that is built in",
 		"hcvault://host/transit/keys/k": "VAULT_TOKEN",
 	} {
 		if _, err := kms.Open(uri); err == nil || !strings.Contains(err.Error(), want) {
