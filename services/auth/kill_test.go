@@ -72,6 +72,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 		if len(acked) == 0 {
 			t.Fatal("nothing was acknowledged before the kill")
 		}
+		k.spec.Later += time.Minute // a refresh that died with the process is waited for that long at most
 		k.survives(acked)
 		t.Logf("round %d: %d acknowledged", round, len(acked))
 	}
@@ -80,7 +81,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 // spec tells the process what to work on.
 type spec struct {
 	Store, Keys, Environment, Token, Provider, Consented string
-	// Later moves the clock on from round to round, past the leases that the killed process held.
+	// Later moves the clock on after every process, past the leases that it held.
 	Later time.Duration
 }
 
