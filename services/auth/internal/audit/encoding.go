@@ -14,7 +14,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -53,26 +55,95 @@ type Body struct {
 // timeFormat is RFC 3339 with exactly the precision that is stored.
 const timeFormat = "2006-01-02T15:04:05.000000Z"
 
-func bodyOf(e *authv1.LogEntry, sequence int64) Body {
-	return Body{
-		ID: e.GetId(), EnvironmentID: e.GetEnvironmentId(), Sequence: sequence, LogType: e.GetLogType(), Phase: e.GetPhase(),
-		CreatedAt: e.GetCreatedAt().AsTime().UTC().Format(timeFormat), ActorKind: e.GetActorKind(), ActorID: e.GetActorId(), Action: e.GetAction(),
-		AccountID: e.GetIntegratedAccountId(), MCPServerID: e.GetMcpServerId(), ToolName: e.GetToolName(), Client: e.GetClient(),
-		Status: e.GetStatus(), Code: e.GetCode(), UpstreamStatus: e.GetUpstreamStatus(), DurationMS: e.DurationMs,
-		ArgumentsDigest: e.GetArgumentsDigest(), Arguments: json.RawMessage(e.GetArguments().GetJson()),
-		RequestID: e.GetRequestId(), TraceID: e.GetTraceId(), IntentID: e.GetIntentId(),
+// appendBody appends the canonical bytes of an entry. They are what encoding/json makes of a [Body] without HTML escapes, several times cheaper.
+func appendBody(b []byte, e *authv1.LogEntry, sequence int64) ([]byte, error) {
+	w := members{b: append(b, '{')}
+	w.text("id", e.GetId())
+	w.text("environment_id", e.GetEnvironmentId())
+	w.number("sequence", sequence)
+	w.text("log_type", e.GetLogType())
+	w.text("phase", e.GetPhase())
+	w.time("created_at", e.GetCreatedAt().AsTime())
+	w.optional("actor_kind", e.GetActorKind())
+	w.optional("actor_id", e.GetActorId())
+	w.text("action", e.GetAction())
+	w.optional("integrated_account_id", e.GetIntegratedAccountId())
+	w.optional("mcp_server_id", e.GetMcpServerId())
+	w.optional("tool_name", e.GetToolName())
+	w.optional("client", e.GetClient())
+	w.number("status", int64(e.GetStatus()))
+	w.optional("code", e.GetCode())
+	if status := e.GetUpstreamStatus(); status != 0 {
+		w.number("upstream_status", int64(status))
+	}
+	if e.DurationMs != nil {
+		w.number("duration_ms", int64(e.GetDurationMs()))
+	}
+	w.optional("arguments_digest", e.GetArgumentsDigest())
+	w.json("arguments", e.GetArguments().GetJson())
+	w.optional("request_id", e.GetRequestId())
+	w.optional("trace_id", e.GetTraceId())
+	w.optional("intent_id", e.GetIntentId())
+	if w.err != nil {
+		return nil, fmt.Errorf("audit: encode entry %s: %w", e.GetId(), w.err)
+	}
+	return append(w.b, '}'), nil
+}
+
+// members writes the members of a JSON object.
+type members struct {
+	b   []byte
+	err error
+}
+
+func (w *members) name(name string) {
+	if w.b[len(w.b)-1] != '{' {
+		w.b = append(w.b, ',')
+	}
+	w.b = append(append(append(w.b, '"'), name...), '"', ':')
+}
+
+func (w *members) optional(name, value string) {
+	if value != "" {
+		w.text(name, value)
 	}
 }
 
-// encode gives the canonical bytes.
-func (b Body) encode() ([]byte, error) {
+func (w *members) text(name, value string) {
+	w.name(name)
+	for i := range len(value) {
+		if c := value[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+			w.encode(value)
+			return
+		}
+	}
+	w.b = append(append(append(w.b, '"'), value...), '"')
+}
+
+func (w *members) number(name string, value int64) {
+	w.name(name)
+	w.b = strconv.AppendInt(w.b, value, 10)
+}
+
+func (w *members) time(name string, value time.Time) {
+	w.name(name)
+	w.b = append(value.UTC().AppendFormat(append(w.b, '"'), timeFormat), '"')
+}
+
+func (w *members) json(name string, value json.RawMessage) {
+	if len(value) > 0 {
+		w.name(name)
+		w.encode(value)
+	}
+}
+
+// encode has encoding/json write a value that is not plain.
+func (w *members) encode(value any) {
 	var out bytes.Buffer
 	enc := json.NewEncoder(&out)
 	enc.SetEscapeHTML(false)
-	if err := enc.Encode(b); err != nil {
-		return nil, fmt.Errorf("audit: encode entry %s: %w", b.ID, err)
-	}
-	return bytes.TrimSuffix(out.Bytes(), []byte("\n")), nil
+	w.err = errors.Join(w.err, enc.Encode(value))
+	w.b = append(w.b, bytes.TrimSuffix(out.Bytes(), []byte("\n"))...)
 }
 
 // Hash links a body to the hash of the entry before it.
@@ -84,10 +155,13 @@ func Hash(previous, body []byte) []byte {
 	return h.Sum(nil)
 }
 
+// bodySize is enough for the body of an ordinary entry, in bytes.
+const bodySize = 640
+
 // link makes the row of an entry that follows a chain's head.
 func link(e *authv1.LogEntry, head store.ChainHead) (store.LogEntry, error) {
 	sequence := head.Sequence + 1
-	body, err := bodyOf(e, sequence).encode()
+	body, err := appendBody(make([]byte, 0, bodySize), e, sequence)
 	if err != nil {
 		return store.LogEntry{}, err
 	}

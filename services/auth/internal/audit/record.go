@@ -79,7 +79,7 @@ func Record(ctx context.Context, w store.Writer, now time.Time, entries ...*auth
 	if err != nil {
 		return err
 	}
-	var rows []store.LogEntry
+	rows := make([]store.LogEntry, 0, len(entries))
 	at := head
 	for _, e := range entries {
 		if known[e.GetId()] {

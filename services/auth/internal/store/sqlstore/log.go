@@ -2,67 +2,142 @@ package sqlstore
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
+	"math"
+	"slices"
 	"time"
 
 	"github.com/sando-dev/sando/services/auth/internal/store"
 )
 
-const selectLog = `SELECT environment_id, sequence, id, log_type, created_at, account_id, mcp_server_id, tool_name, status, body, hash FROM log_entries`
-
-func scanLog(row scanner) (store.LogEntry, error) {
-	var e store.LogEntry
-	err := row.Scan(&e.EnvironmentID, &e.Sequence, &e.ID, &e.Type, moment{&e.CreatedAt}, &e.AccountID, &e.MCPServerID, &e.ToolName,
-		&e.Status, &e.Body, &e.Hash)
-	return e, found("log entry", err)
-}
+// The log has two tables: log_entries with a row per entry, and log_blocks with many entries a row; see blockLength. A sequence is in one of them.
 
 func (r reader) LogEntries(ctx context.Context, f store.LogFilter, beforeSequence int64, limit int) ([]store.LogEntry, error) {
-	var w where
-	w.and("environment_id = ?", f.EnvironmentID)
-	if beforeSequence > 0 {
-		w.and("sequence < ?", beforeSequence)
+	if beforeSequence <= 0 {
+		beforeSequence = math.MaxInt64
 	}
-	if f.Accounts != nil {
-		w.in("account_id", f.Accounts)
+	entries, err := r.matchingRows(ctx, f, beforeSequence, limit)
+	if err != nil {
+		return nil, err
 	}
-	for _, c := range []struct{ condition, value string }{
-		{"log_type = ?", f.Type},
-		{"mcp_server_id = ?", f.MCPServerID},
-		{"tool_name = ?", f.ToolName},
-	} {
-		if c.value != "" {
-			w.and(c.condition, c.value)
-		}
+	// Blocks matter as far back as the rows go, if these fill the page alone.
+	var oldest int64
+	if len(entries) == limit && limit > 0 {
+		oldest = entries[limit-1].Sequence
 	}
-	if f.Status != 0 {
-		w.and("status = ?", f.Status)
+	packed, err := r.matchingBlocks(ctx, f, oldest, beforeSequence, limit)
+	if err != nil {
+		return nil, err
 	}
-	if !f.CreatedAfter.IsZero() {
-		w.and("created_at > ?", micros(f.CreatedAfter))
-	}
-	if !f.CreatedBefore.IsZero() {
-		w.and("created_at < ?", micros(f.CreatedBefore))
-	}
-	query := selectLog + w.String() + fmt.Sprintf(" ORDER BY sequence DESC LIMIT %d", limit)
-	return collect(ctx, r, "log", scanLog, query, w.args...)
+	entries = append(entries, packed...)
+	slices.SortFunc(entries, func(a, b store.LogEntry) int { return int(b.Sequence - a.Sequence) })
+	return entries[:min(limit, len(entries))], nil
 }
 
 func (r reader) LogChain(ctx context.Context, environmentID string, fromSequence int64, limit int) ([]store.LogEntry, error) {
-	return collect(ctx, r, "log", scanLog, selectLog+" WHERE environment_id = $1 AND sequence >= $2 ORDER BY sequence LIMIT $3",
+	entries, err := collect(ctx, r, "log", scanEntry, selectEntry+" WHERE environment_id = $1 AND sequence >= $2 ORDER BY sequence LIMIT $3",
 		environmentID, fromSequence, limit)
+	if err != nil {
+		return nil, err
+	}
+	end := fromSequence + int64(limit)
+	blocks, err := collect(ctx, r, "log", scanSummary, selectSummary+` WHERE environment_id = $1 AND last_sequence >= $2 AND first_sequence < $3
+		ORDER BY last_sequence`, environmentID, fromSequence, end)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range blocks {
+		packed, err := r.entriesOf(ctx, s)
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range packed {
+			if e.Sequence >= fromSequence {
+				entries = append(entries, e)
+			}
+		}
+	}
+	slices.SortFunc(entries, func(a, b store.LogEntry) int { return int(a.Sequence - b.Sequence) })
+	return entries[:min(limit, len(entries))], nil
 }
 
 func (r reader) LogHas(ctx context.Context, environmentID string, ids []string) (map[string]bool, error) {
-	var w where
-	w.and("environment_id = ?", environmentID)
-	w.in("id", ids)
-	known, err := collect(ctx, r, "log ids", scanText, "SELECT id FROM log_entries"+w.String(), w.args...)
-	has := make(map[string]bool, len(known))
-	for _, id := range known {
-		has[id] = true
+	has := make(map[string]bool)
+	if len(ids) == 0 {
+		return has, nil
 	}
-	return has, err
+	// Ids sort by time, so that little lies between the least and the greatest of a batch besides the batch itself.
+	least, greatest := slices.Min(ids), slices.Max(ids)
+	known, err := collect(ctx, r, "log ids", scanText, `SELECT id FROM log_entries WHERE environment_id = $1 AND id >= $2 AND id <= $3`,
+		environmentID, least, greatest)
+	if err != nil {
+		return nil, err
+	}
+	blocks, err := collect(ctx, r, "log ids", scanSummary, selectSummary+` WHERE environment_id = $1 AND greatest_id >= $2 AND least_id <= $3`,
+		environmentID, least, greatest)
+	if err != nil || len(known)+len(blocks) == 0 {
+		return has, err
+	}
+	asked := make(map[string]bool, len(ids))
+	for _, id := range ids {
+		asked[id] = true
+	}
+	for _, s := range blocks {
+		packed, err := r.entriesOf(ctx, s)
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range packed {
+			known = append(known, e.ID)
+		}
+	}
+	for _, id := range known {
+		if asked[id] {
+			has[id] = true
+		}
+	}
+	return has, nil
+}
+
+func (r reader) LogEndBefore(ctx context.Context, environmentID string, before time.Time) (int64, error) {
+	// The first that is not older ends what is: the oldest are looked at first, and no more than have to go.
+	young, err := r.sequence(ctx, `SELECT sequence FROM log_entries WHERE environment_id = $1 AND created_at >= $2 ORDER BY sequence LIMIT 1`,
+		environmentID, micros(before))
+	if err != nil {
+		return 0, err
+	}
+	blocks, err := collect(ctx, r, "log", scanSummary, selectSummary+` WHERE environment_id = $1 AND newest >= $2 ORDER BY last_sequence LIMIT 1`,
+		environmentID, micros(before))
+	if err != nil {
+		return 0, err
+	}
+	for _, s := range blocks {
+		packed, err := r.entriesOf(ctx, s)
+		if err != nil {
+			return 0, err
+		}
+		i := slices.IndexFunc(packed, func(e store.LogEntry) bool { return !e.CreatedAt.Before(before) })
+		if at := packed[max(i, 0)].Sequence; young == 0 || at < young {
+			young = at
+		}
+	}
+	if young > 0 {
+		return young - 1, nil
+	}
+	return r.sequence(ctx, `SELECT COALESCE(MAX(last), 0) FROM (
+		SELECT MAX(sequence) AS last FROM log_entries WHERE environment_id = $1 UNION ALL
+		SELECT MAX(last_sequence) FROM log_blocks WHERE environment_id = $1) AS ends`, environmentID)
+}
+
+// sequence reads one number; 0 for none.
+func (r reader) sequence(ctx context.Context, query string, args ...any) (int64, error) {
+	var n int64
+	if err := r.q.QueryRowContext(ctx, query, args...).Scan(&n); err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return 0, fmt.Errorf("store: log: %w", err)
+	}
+	return n, nil
 }
 
 func (r reader) ChainHead(ctx context.Context, environmentID string) (store.ChainHead, error) {
@@ -76,59 +151,31 @@ func (w writer) AppendLog(ctx context.Context, head store.ChainHead, entries []s
 	if len(entries) == 0 {
 		return nil
 	}
-	for _, e := range entries {
-		err := w.exec(ctx, "append log", `INSERT INTO log_entries (environment_id, sequence, id, log_type, created_at, account_id, mcp_server_id,
-			tool_name, status, body, hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
-			e.EnvironmentID, e.Sequence, e.ID, e.Type, micros(e.CreatedAt), e.AccountID, e.MCPServerID, e.ToolName, e.Status, e.Body, e.Hash)
-		if err != nil {
-			return err
-		}
-	}
 	last := entries[len(entries)-1]
+	if err := w.insertLog(ctx, entries); err != nil {
+		return err
+	}
 	return w.exec(ctx, "move chain", `UPDATE chains SET sequence = $3, hash = $4 WHERE environment_id = $1 AND sequence = $2`,
 		head.EnvironmentID, head.Sequence, last.Sequence, last.Hash)
 }
 
 func (w writer) PruneLog(ctx context.Context, environmentID string, upTo int64) error {
-	err := w.exec(ctx, "prune log", `UPDATE chains SET pruned_sequence = $2, pruned_hash =
-		(SELECT hash FROM log_entries WHERE environment_id = $1 AND sequence = $2)
-		WHERE environment_id = $1 AND EXISTS (SELECT 1 FROM log_entries WHERE environment_id = $1 AND sequence = $2)`, environmentID, upTo)
+	last, err := w.LogChain(ctx, environmentID, upTo, 1)
+	if err != nil {
+		return err
+	}
+	if len(last) == 0 || last[0].Sequence != upTo {
+		return store.ErrNotFound
+	}
+	err = w.exec(ctx, "prune log", `UPDATE chains SET pruned_sequence = $2, pruned_hash = $3 WHERE environment_id = $1`, environmentID, upTo, last[0].Hash)
 	if err != nil {
 		return err
 	}
 	if _, err = w.count(ctx, "prune log", `DELETE FROM checkpoints WHERE environment_id = $1 AND sequence < $2`, environmentID, upTo); err != nil {
 		return err
 	}
-	_, err = w.count(ctx, "prune log", `DELETE FROM log_entries WHERE environment_id = $1 AND sequence <= $2`, environmentID, upTo)
-	return err
-}
-
-func (r reader) LogEndBefore(ctx context.Context, environmentID string, before time.Time) (int64, error) {
-	var end int64
-	err := r.q.QueryRowContext(ctx, `SELECT COALESCE(
-		(SELECT MIN(sequence) - 1 FROM log_entries WHERE environment_id = $1 AND created_at >= $2),
-		(SELECT MAX(sequence) FROM log_entries WHERE environment_id = $1), 0)`, environmentID, micros(before)).Scan(&end)
-	if err != nil {
-		return 0, fmt.Errorf("store: log: %w", err)
-	}
-	return end, nil
-}
-
-func scanCheckpoint(row scanner) (store.Checkpoint, error) {
-	var c store.Checkpoint
-	return c, found("checkpoint", row.Scan(&c.EnvironmentID, &c.Sequence, &c.Signed, moment{&c.CreatedAt}))
-}
-
-func (r reader) Checkpoints(ctx context.Context, environmentID string, fromSequence int64) ([]store.Checkpoint, error) {
-	return collect(ctx, r, "checkpoints", scanCheckpoint, `SELECT environment_id, sequence, signed, created_at FROM checkpoints
-		WHERE environment_id = $1 AND sequence >= $2 ORDER BY sequence`, environmentID, fromSequence)
-}
-
-func (w writer) PutCheckpoint(ctx context.Context, c store.Checkpoint) error {
-	_, err := w.count(ctx, "put checkpoint", `DELETE FROM checkpoints WHERE environment_id = $1 AND sequence = $2`, c.EnvironmentID, c.Sequence)
-	if err != nil {
+	if _, err = w.count(ctx, "prune log", `DELETE FROM log_entries WHERE environment_id = $1 AND sequence <= $2`, environmentID, upTo); err != nil {
 		return err
 	}
-	return w.exec(ctx, "put checkpoint", `INSERT INTO checkpoints (environment_id, sequence, signed, created_at) VALUES ($1, $2, $3, $4)`,
-		c.EnvironmentID, c.Sequence, c.Signed, micros(c.CreatedAt))
+	return w.pruneBlocks(ctx, environmentID, upTo)
 }

@@ -1,0 +1,130 @@
+package sqlstore
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/sando-dev/sando/services/auth/internal/store"
+)
+
+const selectSummary = `SELECT environment_id, last_sequence, first_sequence, least_id, greatest_id, oldest, newest, filter FROM log_blocks`
+
+func scanSummary(row scanner) (summary, error) {
+	var s summary
+	err := row.Scan(&s.environmentID, &s.last, &s.first, &s.leastID, &s.greatestID, moment{&s.oldest}, moment{&s.newest}, &s.filter)
+	return s, found("log block", err)
+}
+
+// insertBlock stores a run of entries in one row.
+func (w writer) insertBlock(ctx context.Context, entries []store.LogEntry) error {
+	s := summarise(entries)
+	return w.exec(ctx, "append log", `INSERT INTO log_blocks (environment_id, last_sequence, first_sequence, least_id, greatest_id, oldest, newest,
+		filter, entries) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+		s.environmentID, s.last, s.first, s.leastID, s.greatestID, micros(s.oldest), micros(s.newest), []byte(s.filter), pack(entries))
+}
+
+// entriesOf reads the entries of a block.
+func (r reader) entriesOf(ctx context.Context, s summary) ([]store.LogEntry, error) {
+	var packed []byte
+	err := r.q.QueryRowContext(ctx, `SELECT entries FROM log_blocks WHERE environment_id = $1 AND last_sequence = $2`, s.environmentID, s.last).Scan(&packed)
+	if err != nil {
+		return nil, found("log block", err)
+	}
+	return s.unpack(packed)
+}
+
+// blockStep is how many blocks are considered at once.
+const blockStep = 100
+
+// matchingBlocks selects among the entries in blocks, newest first, between two sequences that are not among them.
+func (r reader) matchingBlocks(ctx context.Context, f store.LogFilter, after, before int64, limit int) ([]store.LogEntry, error) {
+	var matching []store.LogEntry
+	for len(matching) < limit {
+		blocks, err := r.blocksBefore(ctx, f, after, before)
+		if err != nil || len(blocks) == 0 {
+			return matching, err
+		}
+		for _, s := range blocks {
+			if len(matching) >= limit {
+				break
+			}
+			if !s.mayMatch(f) {
+				continue
+			}
+			entries, err := r.entriesOf(ctx, s)
+			if err != nil {
+				return nil, err
+			}
+			for _, e := range slices.Backward(entries) {
+				if e.Sequence > after && e.Sequence < before && matches(f, e) {
+					matching = append(matching, e)
+				}
+			}
+		}
+		before = blocks[len(blocks)-1].first
+	}
+	return matching, nil
+}
+
+// blocksBefore lists the next blocks that the times do not rule out, newest first.
+func (r reader) blocksBefore(ctx context.Context, f store.LogFilter, after, before int64) ([]summary, error) {
+	var w where
+	w.and("environment_id = ?", f.EnvironmentID)
+	w.and("last_sequence > ?", after)
+	w.and("first_sequence < ?", before)
+	if !f.CreatedAfter.IsZero() {
+		w.and("newest > ?", micros(f.CreatedAfter))
+	}
+	if !f.CreatedBefore.IsZero() {
+		w.and("oldest < ?", micros(f.CreatedBefore))
+	}
+	return collect(ctx, r, "log", scanSummary, selectSummary+w.String()+fmt.Sprintf(" ORDER BY last_sequence DESC LIMIT %d", blockStep), w.args...)
+}
+
+// matches does to an entry of a block what the conditions of matchingRows do to a row.
+func matches(f store.LogFilter, e store.LogEntry) bool {
+	return (f.Accounts == nil || slices.Contains(f.Accounts, e.AccountID)) &&
+		(f.Type == "" || f.Type == e.Type) &&
+		(f.MCPServerID == "" || f.MCPServerID == e.MCPServerID) &&
+		(f.ToolName == "" || f.ToolName == e.ToolName) &&
+		(f.Status == 0 || f.Status == e.Status) &&
+		(f.CreatedAfter.IsZero() || e.CreatedAt.After(f.CreatedAfter)) &&
+		(f.CreatedBefore.IsZero() || e.CreatedAt.Before(f.CreatedBefore))
+}
+
+// pruneBlocks removes the entries up to a sequence from the blocks. Of the block that holds it the rest is packed anew.
+func (w writer) pruneBlocks(ctx context.Context, environmentID string, upTo int64) error {
+	cut, err := collect(ctx, w.reader, "prune log", scanSummary, selectSummary+` WHERE environment_id = $1 AND first_sequence <= $2 AND last_sequence > $2`,
+		environmentID, upTo)
+	if err != nil {
+		return err
+	}
+	var rest []store.LogEntry
+	for _, s := range cut {
+		entries, err := w.entriesOf(ctx, s)
+		if err != nil {
+			return err
+		}
+		rest = entries[upTo-s.first+1:]
+	}
+	if _, err := w.count(ctx, "prune log", `DELETE FROM log_blocks WHERE environment_id = $1 AND first_sequence <= $2`, environmentID, upTo); err != nil {
+		return err
+	}
+	return w.insertLog(ctx, rest)
+}
+
+// insertLog stores entries in blocks, or in rows when they are few.
+func (w writer) insertLog(ctx context.Context, entries []store.LogEntry) error {
+	for len(entries) > 0 {
+		n, insert := blockLength(entries), w.insertBlock
+		if n == 0 {
+			n, insert = len(entries), w.insertRows
+		}
+		if err := insert(ctx, entries[:n]); err != nil {
+			return err
+		}
+		entries = entries[n:]
+	}
+	return nil
+}
