@@ -89,7 +89,7 @@ func (a *Auditor) Later(e *authv1.LogEntry) {
 func (a *Auditor) Dropped() int64 { return a.dropped.Load() }
 
 // Run appends what is given until ctx ends, then what is still waiting. It returns nil. What is urgent goes at once, and takes along what is not; the
-// rest is collected for a moment, because an append costs the same for one entry as for a hundred.
+// rest is collected for a moment, because an append costs little more for a hundred entries than for one.
 func (a *Auditor) Run(ctx context.Context) error {
 	flush := time.NewTicker(flushEvery)
 	defer flush.Stop()
@@ -99,7 +99,10 @@ func (a *Auditor) Run(ctx context.Context) error {
 			a.drain(context.WithoutCancel(ctx))
 			return nil
 		case s := <-a.urgent:
-			a.append(ctx, a.gather([]submission{s}))
+			b := &batch{}
+			b.add(s)
+			a.fill(b)
+			a.append(ctx, b)
 		case <-a.crowded:
 			a.drain(ctx)
 		case <-flush.C:
@@ -111,53 +114,54 @@ func (a *Auditor) Run(ctx context.Context) error {
 // drain appends what Later took.
 func (a *Auditor) drain(ctx context.Context) {
 	for len(a.later) > 0 {
-		a.append(ctx, a.gather(nil))
+		b := &batch{entries: make([]*authv1.LogEntry, 0, min(len(a.later), maxBatch))}
+		a.fill(b)
+		a.append(ctx, b)
 	}
 }
 
-// gather adds what is waiting to a batch, the urgent first.
-func (a *Auditor) gather(batch []submission) []submission {
-	n := 0
-	for _, s := range batch {
-		n += len(s.entries)
-	}
-	for n < maxBatch {
+// batch is what one append takes.
+type batch struct {
+	entries []*authv1.LogEntry
+	waiting []chan<- error // of those who wait for it
+	later   int            // how many of the entries nobody waits for
+}
+
+func (b *batch) add(s submission) {
+	b.entries = append(b.entries, s.entries...)
+	b.waiting = append(b.waiting, s.done)
+}
+
+// fill adds what is there to a batch, the urgent first.
+func (a *Auditor) fill(b *batch) {
+	for len(b.entries) < maxBatch {
 		select {
 		case s := <-a.urgent:
-			batch = append(batch, s)
-			n += len(s.entries)
+			b.add(s)
 			continue
 		default:
 		}
 		select {
 		case e := <-a.later:
-			batch = append(batch, submission{entries: []*authv1.LogEntry{e}})
-			n++
+			b.entries = append(b.entries, e)
+			b.later++
 		default:
-			return batch
+			return
 		}
 	}
-	return batch
 }
 
-func (a *Auditor) append(ctx context.Context, batch []submission) {
-	var entries []*authv1.LogEntry
-	for _, s := range batch {
-		entries = append(entries, s.entries...)
-	}
+func (a *Auditor) append(ctx context.Context, b *batch) {
 	// The outcome of a write is recorded even while the service is stopping.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), appendTimeout)
 	defer cancel()
-	_, err := a.auth.AppendAudit(ctx, &internalauthv1.AppendAuditRequest{Entries: entries})
+	_, err := a.auth.AppendAudit(ctx, &internalauthv1.AppendAuditRequest{Entries: b.entries})
 	if err != nil {
-		a.log.ErrorContext(ctx, "audit entries not recorded", "entries", len(entries), "error", err)
+		a.log.ErrorContext(ctx, "audit entries not recorded", "entries", len(b.entries), "error", err)
 		err = rpcerr.New(CodeAuditUnavailable, "").WithCause(err)
+		a.dropped.Add(int64(b.later))
 	}
-	for _, s := range batch {
-		if s.done != nil {
-			s.done <- err
-		} else if err != nil {
-			a.dropped.Add(1)
-		}
+	for _, done := range b.waiting {
+		done <- err
 	}
 }

@@ -127,7 +127,13 @@ func (w *members) number(name string, value int64) {
 
 func (w *members) time(name string, value time.Time) {
 	w.name(name)
-	w.b = append(value.UTC().AppendFormat(append(w.b, '"'), timeFormat), '"')
+	// The same as timeFormat, of which the library knows only the first part by heart.
+	value = value.UTC()
+	w.b = bytes.TrimSuffix(value.AppendFormat(append(w.b, '"'), time.RFC3339), []byte("Z"))
+	micros := 1e6 + int64(value.Nanosecond()/1e3)
+	at := len(w.b)
+	w.b = append(strconv.AppendInt(w.b, micros, 10), `Z"`...)
+	w.b[at] = '.' // in place of the million that keeps the zeros
 }
 
 func (w *members) json(name string, value json.RawMessage) {
@@ -146,29 +152,36 @@ func (w *members) encode(value any) {
 	w.b = append(w.b, bytes.TrimSuffix(out.Bytes(), []byte("\n"))...)
 }
 
+// domain begins what is hashed, so that the hash of an entry is that of nothing else.
+const domain = "sando.audit.v1\n"
+
 // Hash links a body to the hash of the entry before it.
 func Hash(previous, body []byte) []byte {
 	h := sha256.New()
-	h.Write([]byte("sando.audit.v1\n"))
+	h.Write([]byte(domain))
 	h.Write(previous)
 	h.Write(body)
 	return h.Sum(nil)
 }
 
-// bodySize is enough for the body of an ordinary entry, in bytes.
-const bodySize = 640
+// rowSize is enough for what is hashed of an ordinary entry, in bytes.
+const rowSize = 768
 
 // link makes the row of an entry that follows a chain's head.
 func link(e *authv1.LogEntry, head store.ChainHead) (store.LogEntry, error) {
 	sequence := head.Sequence + 1
-	body, err := appendBody(make([]byte, 0, bodySize), e, sequence)
+	// The body is written behind what it is hashed with: see Hash.
+	hashed := append(append(make([]byte, 0, rowSize), domain...), head.Hash...)
+	start := len(hashed)
+	hashed, err := appendBody(hashed, e, sequence)
 	if err != nil {
 		return store.LogEntry{}, err
 	}
+	hash := sha256.Sum256(hashed)
 	return store.LogEntry{
 		EnvironmentID: e.GetEnvironmentId(), Sequence: sequence, ID: e.GetId(), Type: e.GetLogType(), CreatedAt: e.GetCreatedAt().AsTime(),
 		AccountID: e.GetIntegratedAccountId(), MCPServerID: e.GetMcpServerId(), ToolName: e.GetToolName(), Status: int(e.GetStatus()),
-		Body: body, Hash: Hash(head.Hash, body),
+		Body: hashed[start:], Hash: hash[:],
 	}, nil
 }
 

@@ -54,6 +54,10 @@ func FuzzBody(f *testing.F) {
 		if diff := cmp.Diff(want.String(), string(got)+"\n"); diff != "" {
 			t.Errorf("encoding/json (-) and appendBody (+):\n%s", diff)
 		}
+		row, err := link(e, store.ChainHead{Sequence: 6, Hash: []byte("previous")})
+		if err != nil || !bytes.Equal(row.Body, got) || !bytes.Equal(row.Hash, Hash([]byte("previous"), got)) {
+			t.Errorf("linked: %s with the hash %x, %v", row.Body, row.Hash, err)
+		}
 		read, err := Entry(store.LogEntry{Body: got})
 		if err != nil {
 			t.Fatal(err)
@@ -63,4 +67,17 @@ func FuzzBody(f *testing.F) {
 			t.Errorf("read and written again: %s, %v, want %s", again, err, got)
 		}
 	})
+}
+
+func TestTimesHaveMicroseconds(t *testing.T) {
+	for _, at := range []time.Time{
+		time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC), time.Date(2026, 11, 23, 9, 0, 0, 1999, time.UTC),
+		time.Date(1, 1, 1, 0, 0, 0, 123456789, time.UTC), time.Date(9999, 12, 31, 23, 59, 59, 999999999, time.FixedZone("", 3600)),
+	} {
+		w := members{b: []byte("{")}
+		w.time("at", at)
+		if got, want := string(w.b), `{"at":"`+at.UTC().Format(timeFormat)+`"`; got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
 }

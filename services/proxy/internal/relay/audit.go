@@ -2,9 +2,12 @@ package relay
 
 import (
 	"context"
+	"encoding/binary"
 	"encoding/hex"
 	"math"
+	"math/rand/v2"
 	"net/http"
+	"time"
 
 	"github.com/google/uuid"
 	"go.opentelemetry.io/otel/trace"
@@ -23,9 +26,9 @@ const (
 
 // entry describes a call to the log.
 func (s *Service) entry(ctx context.Context, c *call, action, phase string) *authv1.LogEntry {
-	g := c.caller.Grant
+	g, now := c.caller.Grant, s.Now()
 	e := &authv1.LogEntry{
-		Id: newID(), EnvironmentId: g.EnvironmentID, LogType: logType, Phase: phase, CreatedAt: timestamppb.New(s.Now()),
+		Id: entryID(now), EnvironmentId: g.EnvironmentID, LogType: logType, Phase: phase, CreatedAt: timestamppb.New(now),
 		ActorKind: g.Kind, ActorId: g.TokenID, Action: action, RequestId: interceptor.RequestIDFrom(ctx),
 	}
 	if c.lease != nil {
@@ -52,7 +55,7 @@ func (s *Service) outcome(ctx context.Context, c *call, action string, err error
 	if c.upstreamStatus != 0 {
 		e.UpstreamStatus = new(int32(c.upstreamStatus))
 	}
-	took := int32(min(s.Now().Sub(c.began).Milliseconds(), math.MaxInt32))
+	took := int32(min(e.GetCreatedAt().AsTime().Sub(c.began).Milliseconds(), math.MaxInt32))
 	e.DurationMs = &took
 	return e
 }
@@ -79,7 +82,17 @@ func (s *Service) note(ctx context.Context, c *call, err error) {
 	s.Audit.Later(s.outcome(ctx, c, c.op.GetId(), err))
 }
 
-// newID makes an id that sorts by time.
+// entryID makes a UUIDv7, which sorts by time: to a quarter of a microsecond, by the twelve bits that RFC 9562 (6.2, method 3) leaves for it. An
+// entry's id is no secret, so that the runtime's generator will do, at a tenth of the price of uuid.NewV7.
+func entryID(now time.Time) string {
+	var id uuid.UUID
+	millis, rest := uint64(now.UnixMilli()), uint64(now.Nanosecond()%1e6)
+	binary.BigEndian.PutUint64(id[:8], millis<<16|7<<12|rest<<12/1e6)
+	binary.BigEndian.PutUint64(id[8:], 1<<63|rand.Uint64()>>2)
+	return id.String()
+}
+
+// newID makes an id that nobody can guess.
 func newID() string {
 	id, err := uuid.NewV7()
 	if err != nil {

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/klauspost/compress/s2"
+
 	"github.com/sando-dev/sando/services/auth/internal/store"
 )
 
@@ -90,16 +92,19 @@ func (s summary) mayMatch(f store.LogFilter) bool {
 	return f.Accounts == nil
 }
 
-// blockVersion begins the bytes of a block.
+// blockVersion begins a block; the rest is compressed by s2, which gets entries to a quarter for less than it costs to write the other three.
 const blockVersion = 1
 
-// pack writes what pack's entries hold besides environment and sequence, field after field, each text with its length before it.
+// entrySize is about what an entry takes in a block besides its body, in bytes.
+const entrySize = 200
+
+// pack writes what entries hold besides environment and sequence, field after field, each text with its length before it.
 func pack(entries []store.LogEntry) []byte {
-	size := 1
+	size := 0
 	for _, e := range entries {
-		size += 160 + len(e.Body)
+		size += entrySize + len(e.Body)
 	}
-	b := append(make([]byte, 0, size), blockVersion)
+	b := make([]byte, 0, size)
 	text := func(s string) { b = append(binary.AppendUvarint(b, uint64(len(s))), s...) }
 	bytes := func(s []byte) { b = append(binary.AppendUvarint(b, uint64(len(s))), s...) }
 	for _, e := range entries {
@@ -113,7 +118,9 @@ func pack(entries []store.LogEntry) []byte {
 		bytes(e.Body)
 		bytes(e.Hash)
 	}
-	return b
+	packed := make([]byte, 1+s2.MaxEncodedLen(len(b)))
+	packed[0] = blockVersion
+	return packed[:1+len(s2.Encode(packed[1:], b))]
 }
 
 // unpack reads the entries of a block.
@@ -121,7 +128,8 @@ func (s summary) unpack(packed []byte) ([]store.LogEntry, error) {
 	if len(packed) == 0 || packed[0] != blockVersion {
 		return nil, fmt.Errorf("store: the block of log entries %d to %d is of another version", s.first, s.last)
 	}
-	in := unpacker{rest: packed[1:]}
+	b, err := s2.Decode(nil, packed[1:])
+	in := unpacker{rest: b, err: err}
 	entries := make([]store.LogEntry, s.last-s.first+1)
 	for i := range entries {
 		entries[i] = store.LogEntry{

@@ -18,6 +18,8 @@ type DB struct {
 	write    *sql.DB
 	dialect  dialect
 	identify *sql.Stmt
+	// statements are what transactions run most; may be nil.
+	statements statements
 }
 
 var _ store.Store = (*DB)(nil)
@@ -44,7 +46,7 @@ func newDB(ctx context.Context, read, write *sql.DB, d dialect) (*DB, error) {
 
 // Close closes the database.
 func (db *DB) Close() error {
-	err := errors.Join(db.identify.Close(), db.write.Close())
+	err := errors.Join(db.identify.Close(), db.statements.close(), db.write.Close())
 	if pool, ok := db.q.(*sql.DB); ok && pool != db.write {
 		err = errors.Join(err, pool.Close())
 	}
@@ -83,7 +85,7 @@ func (db *DB) once(ctx context.Context, f func(store.Writer) error) error {
 	}
 	// After a commit this does nothing.
 	defer func() { _ = tx.Rollback() }()
-	if err := f(writer{reader{q: tx, lock: db.dialect.lock}}); err != nil {
+	if err := f(writer{reader{q: prepared{tx, db.statements}, lock: db.dialect.lock}}); err != nil {
 		return err
 	}
 	if err := tx.Commit(); err != nil {

@@ -14,6 +14,13 @@ import (
 
 // The log has two tables: log_entries with a row per entry, and log_blocks with many entries a row; see blockLength. A sequence is in one of them.
 
+const (
+	selectHead        = `SELECT sequence, hash, pruned_sequence, pruned_hash FROM chains WHERE environment_id = $1`
+	moveHead          = `UPDATE chains SET sequence = $3, hash = $4 WHERE environment_id = $1 AND sequence = $2`
+	selectKnownRows   = `SELECT id FROM log_entries WHERE environment_id = $1 AND id >= $2 AND id <= $3`
+	selectKnownBlocks = selectSummary + ` WHERE environment_id = $1 AND greatest_id >= $2 AND least_id <= $3`
+)
+
 func (r reader) LogEntries(ctx context.Context, f store.LogFilter, beforeSequence int64, limit int) ([]store.LogEntry, error) {
 	if beforeSequence <= 0 {
 		beforeSequence = math.MaxInt64
@@ -70,13 +77,11 @@ func (r reader) LogHas(ctx context.Context, environmentID string, ids []string) 
 	}
 	// Ids sort by time, so that little lies between the least and the greatest of a batch besides the batch itself.
 	least, greatest := slices.Min(ids), slices.Max(ids)
-	known, err := collect(ctx, r, "log ids", scanText, `SELECT id FROM log_entries WHERE environment_id = $1 AND id >= $2 AND id <= $3`,
-		environmentID, least, greatest)
+	known, err := collect(ctx, r, "log ids", scanText, selectKnownRows, environmentID, least, greatest)
 	if err != nil {
 		return nil, err
 	}
-	blocks, err := collect(ctx, r, "log ids", scanSummary, selectSummary+` WHERE environment_id = $1 AND greatest_id >= $2 AND least_id <= $3`,
-		environmentID, least, greatest)
+	blocks, err := collect(ctx, r, "log ids", scanSummary, selectKnownBlocks, environmentID, least, greatest)
 	if err != nil || len(known)+len(blocks) == 0 {
 		return has, err
 	}
@@ -142,8 +147,7 @@ func (r reader) sequence(ctx context.Context, query string, args ...any) (int64,
 
 func (r reader) ChainHead(ctx context.Context, environmentID string) (store.ChainHead, error) {
 	h := store.ChainHead{EnvironmentID: environmentID}
-	err := r.q.QueryRowContext(ctx, `SELECT sequence, hash, pruned_sequence, pruned_hash FROM chains WHERE environment_id = $1`+r.lock, environmentID).
-		Scan(&h.Sequence, &h.Hash, &h.PrunedSequence, &h.PrunedHash)
+	err := r.q.QueryRowContext(ctx, selectHead+r.lock, environmentID).Scan(&h.Sequence, &h.Hash, &h.PrunedSequence, &h.PrunedHash)
 	return h, found("chain", err)
 }
 
@@ -155,8 +159,7 @@ func (w writer) AppendLog(ctx context.Context, head store.ChainHead, entries []s
 	if err := w.insertLog(ctx, entries); err != nil {
 		return err
 	}
-	return w.exec(ctx, "move chain", `UPDATE chains SET sequence = $3, hash = $4 WHERE environment_id = $1 AND sequence = $2`,
-		head.EnvironmentID, head.Sequence, last.Sequence, last.Hash)
+	return w.exec(ctx, "move chain", moveHead, head.EnvironmentID, head.Sequence, last.Sequence, last.Hash)
 }
 
 func (w writer) PruneLog(ctx context.Context, environmentID string, upTo int64) error {

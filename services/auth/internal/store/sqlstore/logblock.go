@@ -8,7 +8,11 @@ import (
 	"github.com/sando-dev/sando/services/auth/internal/store"
 )
 
-const selectSummary = `SELECT environment_id, last_sequence, first_sequence, least_id, greatest_id, oldest, newest, filter FROM log_blocks`
+const (
+	selectSummary = `SELECT environment_id, last_sequence, first_sequence, least_id, greatest_id, oldest, newest, filter FROM log_blocks`
+	insertBlock   = `INSERT INTO log_blocks (environment_id, last_sequence, first_sequence, least_id, greatest_id, oldest, newest, filter, entries)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`
+)
 
 func scanSummary(row scanner) (summary, error) {
 	var s summary
@@ -19,8 +23,7 @@ func scanSummary(row scanner) (summary, error) {
 // insertBlock stores a run of entries in one row.
 func (w writer) insertBlock(ctx context.Context, entries []store.LogEntry) error {
 	s := summarise(entries)
-	return w.exec(ctx, "append log", `INSERT INTO log_blocks (environment_id, last_sequence, first_sequence, least_id, greatest_id, oldest, newest,
-		filter, entries) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+	return w.exec(ctx, "append log", insertBlock,
 		s.environmentID, s.last, s.first, s.leastID, s.greatestID, micros(s.oldest), micros(s.newest), []byte(s.filter), pack(entries))
 }
 

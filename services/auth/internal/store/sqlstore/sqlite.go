@@ -32,7 +32,14 @@ func OpenSQLite(ctx context.Context, path string) (*DB, error) {
 	readers := max(4, runtime.NumCPU())
 	read.SetMaxOpenConns(readers)
 	read.SetMaxIdleConns(readers)
-	return newDB(ctx, read, write, sqliteDialect())
+	db, err := newDB(ctx, read, write, sqliteDialect())
+	if err != nil {
+		return nil, err
+	}
+	if err := db.prepare(ctx); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
 }
 
 // connectSQLite opens the writing connection.

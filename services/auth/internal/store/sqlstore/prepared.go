@@ -1,0 +1,59 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+)
+
+// prepared is a transaction whose most frequent statements need not be parsed again; others go as they come.
+type prepared struct {
+	*sql.Tx
+	statements statements
+}
+
+// statements are prepared ones by their text.
+type statements map[string]*sql.Stmt
+
+// prepare prepares the statements of an append to the log, which take SQLite as long to read as to run. The driver of PostgreSQL does so by itself.
+func (db *DB) prepare(ctx context.Context) error {
+	db.statements = make(statements)
+	for _, query := range []string{selectHead, selectKnownRows, selectKnownBlocks, insertBlock, moveHead} {
+		s, err := db.write.PrepareContext(ctx, query)
+		if err != nil {
+			return fmt.Errorf("store: prepare: %w", err)
+		}
+		db.statements[query] = s
+	}
+	return nil
+}
+
+func (s statements) close() error {
+	var err error
+	for _, statement := range s {
+		err = errors.Join(err, statement.Close())
+	}
+	return err
+}
+
+func (p prepared) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	if s, ok := p.statements[query]; ok {
+		return p.StmtContext(ctx, s).QueryContext(ctx, args...)
+	}
+	return p.Tx.QueryContext(ctx, query, args...)
+}
+
+func (p prepared) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	if s, ok := p.statements[query]; ok {
+		return p.StmtContext(ctx, s).QueryRowContext(ctx, args...)
+	}
+	return p.Tx.QueryRowContext(ctx, query, args...)
+}
+
+func (p prepared) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	if s, ok := p.statements[query]; ok {
+		return p.StmtContext(ctx, s).ExecContext(ctx, args...)
+	}
+	return p.Tx.ExecContext(ctx, query, args...)
+}
