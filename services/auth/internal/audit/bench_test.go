@@ -84,11 +84,11 @@ func readEntry(b *testing.B, environmentID string, i int) *authv1.LogEntry {
 	if err != nil {
 		b.Fatal(err)
 	}
-	account, status, took := fmt.Sprintf("018f2d6e-5c3a-7b1e-9d4f-0000%08x", i%100), int32(200), int32(3)
+	account, ok := fmt.Sprintf("018f2d6e-5c3a-7b1e-9d4f-0000%08x", i%100), int32(200)
 	return &authv1.LogEntry{
 		Id: id.String(), EnvironmentId: environmentID, LogType: "unified_proxy_api", Phase: "outcome", CreatedAt: timestamppb.Now(),
 		ActorKind: "api", ActorId: "018f2d6e-5c3a-7b1e-9d4f-000000000000", Action: "torii.users.list", RequestId: uuid.NewString(),
-		IntegratedAccountId: &account, Status: 200, UpstreamStatus: &status, DurationMs: &took,
+		IntegratedAccountId: &account, Status: &ok, UpstreamStatus: &ok, DurationMs: new(int32(3)),
 	}
 }
 

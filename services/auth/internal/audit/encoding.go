@@ -71,11 +71,9 @@ func appendBody(b []byte, e *authv1.LogEntry, sequence int64) ([]byte, error) {
 	w.optional("mcp_server_id", e.GetMcpServerId())
 	w.optional("tool_name", e.GetToolName())
 	w.optional("client", e.GetClient())
-	w.number("status", int64(e.GetStatus()))
+	w.optionalNumber("status", e.GetStatus())
 	w.optional("code", e.GetCode())
-	if status := e.GetUpstreamStatus(); status != 0 {
-		w.number("upstream_status", int64(status))
-	}
+	w.optionalNumber("upstream_status", e.GetUpstreamStatus())
 	if e.DurationMs != nil {
 		w.number("duration_ms", int64(e.GetDurationMs()))
 	}
@@ -123,6 +121,12 @@ func (w *members) text(name, value string) {
 func (w *members) number(name string, value int64) {
 	w.name(name)
 	w.b = strconv.AppendInt(w.b, value, 10)
+}
+
+func (w *members) optionalNumber(name string, value int32) {
+	if value != 0 {
+		w.number(name, int64(value))
+	}
 }
 
 func (w *members) time(name string, value time.Time) {

@@ -26,7 +26,7 @@ func FuzzBody(f *testing.F) {
 		}
 		e := &authv1.LogEntry{
 			Id: id, EnvironmentId: "env", LogType: "mcp", Phase: "outcome", Action: action, ActorKind: account, ActorId: id, RequestId: action,
-			Status: status, CreatedAt: timestamppb.New(time.UnixMicro(at % (1 << 52))), ToolName: &action, Client: &account,
+			Status: &status, CreatedAt: timestamppb.New(time.UnixMicro(at % (1 << 52))), ToolName: &action, Client: &account,
 		}
 		if account != "" {
 			e.IntegratedAccountId, e.McpServerId, e.Code, e.TraceId, e.IntentId, e.ArgumentsDigest = &account, &id, &account, &action, &id, &action

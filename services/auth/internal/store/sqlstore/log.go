@@ -49,22 +49,28 @@ func (r reader) LogChain(ctx context.Context, environmentID string, fromSequence
 	if err != nil {
 		return nil, err
 	}
-	end := fromSequence + int64(limit)
+	// Blocks matter as far as the rows go, if these are enough alone, and no more of them than that have enough entries.
+	end := int64(math.MaxInt64)
+	if len(entries) == limit && limit > 0 {
+		end = entries[limit-1].Sequence
+	}
 	blocks, err := collect(ctx, r, "log", scanSummary, selectSummary+` WHERE environment_id = $1 AND last_sequence >= $2 AND first_sequence < $3
-		ORDER BY last_sequence`, environmentID, fromSequence, end)
+		ORDER BY last_sequence LIMIT $4`, environmentID, fromSequence, end, limit/minBlock+2)
 	if err != nil {
 		return nil, err
 	}
+	packed := 0
 	for _, s := range blocks {
-		packed, err := r.entriesOf(ctx, s)
+		if packed >= limit {
+			break
+		}
+		block, err := r.entriesOf(ctx, s)
 		if err != nil {
 			return nil, err
 		}
-		for _, e := range packed {
-			if e.Sequence >= fromSequence {
-				entries = append(entries, e)
-			}
-		}
+		later := block[max(0, fromSequence-s.first):]
+		packed += len(later)
+		entries = append(entries, later...)
 	}
 	slices.SortFunc(entries, func(a, b store.LogEntry) int { return int(a.Sequence - b.Sequence) })
 	return entries[:min(limit, len(entries))], nil

@@ -70,8 +70,10 @@ func keepsData(t *testing.T, db *sql.DB, d dialect) {
 	account := store.Account{ID: "a", EnvironmentID: "e", TenantID: "t", Context: []byte(`{"n":1}`), Version: 1, CreatedAt: now, UpdatedAt: now}
 	credential := store.Credential{DataKey: store.DataKey{AccountID: "a", EnvironmentID: "e", WrappedBy: "k", Wrapped: []byte{1, 2}}, Version: 1, Fields: map[string][]byte{"f": {3}}}
 	token := store.Token{ID: "t", Kind: store.KindAPI, EnvironmentID: "e", CreatedAt: now, UpdatedAt: now}
+	entry := store.LogEntry{EnvironmentID: "e", Sequence: 1, ID: "01-a", Type: "admin", CreatedAt: now, Status: 200, Body: []byte("{}"), Hash: []byte{1}}
 	err = before.Update(ctx, func(w store.Writer) error {
-		return errors.Join(w.InsertEnvironment(ctx, environment), w.InsertAccount(ctx, account), w.PutCredential(ctx, credential), w.InsertToken(ctx, token, []byte("h")))
+		return errors.Join(w.InsertEnvironment(ctx, environment), w.InsertAccount(ctx, account), w.PutCredential(ctx, credential), w.InsertToken(ctx, token, []byte("h")),
+			w.AppendLog(ctx, store.ChainHead{EnvironmentID: "e"}, []store.LogEntry{entry}))
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -81,6 +83,28 @@ func keepsData(t *testing.T, db *sql.DB, d dialect) {
 	}
 	if err := current(ctx, db, d.name); err != nil {
 		t.Fatal(err)
+	}
+	// What the version before kept one by one, and still appends, makes one chain with what this one keeps together.
+	entries := []store.LogEntry{entry}
+	for _, n := range []int{minBlock, 1, minBlock} {
+		head := store.ChainHead{EnvironmentID: "e", Sequence: int64(len(entries))}
+		for range n {
+			next := entry
+			next.Sequence = int64(len(entries) + 1)
+			next.ID = fmt.Sprintf("01-b%02d", next.Sequence)
+			entries = append(entries, next)
+		}
+		if err := before.Update(ctx, func(w store.Writer) error { return w.AppendLog(ctx, head, entries[head.Sequence:]) }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	gotEntries, err := before.LogChain(ctx, "e", 1, 100)
+	if diff := cmp.Diff(entries, gotEntries); diff != "" || err != nil {
+		t.Errorf("the log after the migration: %v (-want +got):\n%s", err, diff)
+	}
+	known, err := before.LogHas(ctx, "e", []string{"01-a", "01-b02", "01-b99"})
+	if diff := cmp.Diff(map[string]bool{"01-a": true, "01-b02": true}, known); diff != "" || err != nil {
+		t.Errorf("known ids after the migration: %v (-want +got):\n%s", err, diff)
 	}
 	gotEnvironment, err1 := before.Environment(ctx, "e")
 	gotAccount, err2 := before.Account(ctx, "e", "a")

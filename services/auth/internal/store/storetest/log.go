@@ -74,6 +74,106 @@ func logFilters(t *testing.T, f *fixture) {
 	}
 }
 
+// many makes an append such as a busy proxy brings: 1200 entries, one each second, of 600 accounts and two statuses.
+func (f *fixture) many() []store.LogEntry {
+	entries := make([]store.LogEntry, 1200)
+	for i := range entries {
+		entries[i] = store.LogEntry{Type: "unified_proxy_api", AccountID: fmt.Sprint("a", i%600), Status: 200, CreatedAt: f.now.Add(time.Duration(i) * time.Second)}
+		if i%400 == 399 {
+			entries[i].Status = 429
+		}
+	}
+	return entries
+}
+
+// A backend may keep entries that come together in another way than those that come alone; nobody sees it.
+func manyAtOnce(t *testing.T, f *fixture) {
+	e := f.environment()
+	f.append(e.ID, store.LogEntry{Type: "admin", Status: 200, AccountID: "a7"})
+	f.append(e.ID, f.many()...) // 2 to 1201
+	f.append(e.ID, store.LogEntry{Type: "mcp", Status: 429, MCPServerID: "m1", ToolName: "get", CreatedAt: f.now.Add(time.Hour)})
+	second := func(n int) time.Time { return f.now.Add(time.Duration(n) * time.Second) }
+	for _, c := range []struct {
+		name   string
+		filter store.LogFilter
+		before int64
+		want   []int64
+	}{
+		{"all", store.LogFilter{}, 0, []int64{1202, 1201, 1200, 1199, 1198}},
+		{"a page in the middle", store.LogFilter{}, 701, []int64{700, 699, 698, 697, 696}},
+		{"the last page", store.LogFilter{}, 4, []int64{3, 2, 1}},
+		{"type", store.LogFilter{Type: "unified_proxy_api"}, 0, []int64{1201, 1200, 1199, 1198, 1197}},
+		{"type of few", store.LogFilter{Type: "admin"}, 0, []int64{1}},
+		{"status", store.LogFilter{Status: 429}, 0, []int64{1202, 1201, 801, 401}},
+		{"account", store.LogFilter{Accounts: []string{"a7"}}, 0, []int64{609, 9, 1}},
+		{"accounts", store.LogFilter{Accounts: []string{"a7", "a9", "none"}}, 0, []int64{611, 609, 11, 9, 1}},
+		{"an account before", store.LogFilter{Accounts: []string{"a7"}}, 609, []int64{9, 1}},
+		{"no account", store.LogFilter{Accounts: []string{}}, 0, nil},
+		{"an unknown account", store.LogFilter{Accounts: []string{"a600"}}, 0, nil},
+		{"server", store.LogFilter{MCPServerID: "m1"}, 0, []int64{1202}},
+		{"tool", store.LogFilter{ToolName: "get"}, 0, []int64{1202}},
+		{"between", store.LogFilter{CreatedAfter: second(699), CreatedBefore: second(702)}, 0, []int64{703, 702}},
+		{"all at once", store.LogFilter{Type: "unified_proxy_api", Status: 429, Accounts: []string{"a399"}, CreatedAfter: second(1)}, 0, []int64{401}},
+	} {
+		c.filter.EnvironmentID = e.ID
+		rows, err := f.LogEntries(f.ctx, c.filter, c.before, 5)
+		f.must(err)
+		diff(t, c.name, c.want, sequences(rows))
+	}
+	for _, from := range []int64{0, 1, 2, 3, 513, 514, 1201, 1202, 1203} {
+		rows, err := f.LogChain(f.ctx, e.ID, from, 2)
+		f.must(err)
+		var want []int64
+		for n := max(from, 1); n <= 1202 && len(want) < 2; n++ {
+			want = append(want, n)
+		}
+		diff(t, fmt.Sprint("the chain from ", from), want, sequences(rows))
+	}
+	rows, err := f.LogChain(f.ctx, e.ID, 1, 1202)
+	f.must(err)
+	for i, want := range f.many() {
+		want.EnvironmentID, want.Sequence = e.ID, int64(i+2)
+		want.ID, want.Body, want.Hash = fmt.Sprintf("%s-%d", e.ID, i+2), []byte(fmt.Sprint("body", i+2)), []byte(fmt.Sprint("hash", i+2))
+		diff(t, fmt.Sprint("entry ", i+2), want, rows[i+1])
+	}
+	known, err := f.LogHas(f.ctx, e.ID, []string{e.ID + "-1", e.ID + "-2", e.ID + "-1201", e.ID + "-1202", e.ID + "-1203", e.ID, "zzz"})
+	f.must(err)
+	diff(t, "known ids", map[string]bool{e.ID + "-1": true, e.ID + "-2": true, e.ID + "-1201": true, e.ID + "-1202": true}, known)
+	none, err := f.LogHas(f.ctx, e.ID, nil)
+	f.must(err)
+	diff(t, "no ids", map[string]bool{}, none)
+}
+
+func pruneMany(t *testing.T, f *fixture) {
+	e := f.environment()
+	f.append(e.ID, f.many()...)
+	for seconds, want := range map[int]int64{0: 0, 1: 1, 700: 700, 1199: 1199, 1200: 1200} {
+		end, err := f.LogEndBefore(f.ctx, e.ID, f.now.Add(time.Duration(seconds)*time.Second))
+		f.must(err)
+		if end != want {
+			t.Errorf("older than second %d is all up to %d, want %d", seconds, end, want)
+		}
+	}
+	// In the middle, near the end and all.
+	for _, upTo := range []int64{1, 700, 1197, 1200} {
+		f.write(func(w store.Writer) error { return w.PruneLog(f.ctx, e.ID, upTo) })
+		rows, err := f.LogChain(f.ctx, e.ID, 0, 2000)
+		f.must(err)
+		if want := 1200 - int(upTo); len(rows) != want || want > 0 && rows[0].Sequence != upTo+1 {
+			t.Errorf("after pruning up to %d there are %d entries, want %d", upTo, len(rows), want)
+		}
+		head, err := f.ChainHead(f.ctx, e.ID)
+		f.must(err)
+		if head.PrunedSequence != upTo || string(head.PrunedHash) != fmt.Sprint("hash", upTo) || head.Sequence != 1200 {
+			t.Errorf("after pruning up to %d the head is %+v", upTo, head)
+		}
+		known, err := f.LogHas(f.ctx, e.ID, []string{fmt.Sprintf("%s-%d", e.ID, upTo)})
+		f.must(err)
+		diff(t, "the id of what is gone", map[string]bool{}, known)
+	}
+	notFound(t, "pruning what is gone", f.Update(f.ctx, func(w store.Writer) error { return w.PruneLog(f.ctx, e.ID, 700) }))
+}
+
 func chain(t *testing.T, f *fixture) {
 	e := f.environment()
 	f.append(e.ID, store.LogEntry{Type: "admin"}, store.LogEntry{Type: "admin"})

@@ -36,6 +36,8 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"the log is filtered", logFilters},
 		{"the chain has one head", chain},
 		{"the log is pruned", prune},
+		{"many entries at once", manyAtOnce},
+		{"many entries are pruned", pruneMany},
 		{"events have no gaps", events},
 		{"concurrent writers lose nothing", concurrent},
 	} {
