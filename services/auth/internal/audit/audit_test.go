@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/protobuf/types/known/timestamppb"
+
 	authv1 "github.com/sando-dev/sando/gen/sando/auth/v1"
 	rpcv1 "github.com/sando-dev/sando/gen/sando/rpc/v1"
 	"github.com/sando-dev/sando/kit/sealed"
@@ -214,6 +216,43 @@ func TestRetentionKeepsTheChainVerifiable(t *testing.T) {
 	}
 	if got, err = verify(l.export()); err != nil || got.Entries != 0 || got.First != 12 {
 		t.Errorf("all removed: %+v, %v", got, err)
+	}
+}
+
+// Entries that come many at a time are chained, exported and removed one by one like others, and what comes twice is kept once.
+func TestManyAtOnce(t *testing.T) {
+	l := newLog(t, 1)
+	batch := func(from, to int) []*authv1.LogEntry {
+		var entries []*authv1.LogEntry
+		for i := from; i < to; i++ {
+			entries = append(entries, &authv1.LogEntry{
+				Id: fmt.Sprintf("many-%04d", i), EnvironmentId: "env", LogType: "unified_proxy_api", Phase: "outcome", Action: "read", Status: new(int32(200)),
+				CreatedAt: timestamppb.New(start.Add(time.Duration(i) * time.Hour)),
+			})
+		}
+		return entries
+	}
+	appender := audit.NewAppender(l.store, func() time.Time { return start })
+	for _, b := range [][]*authv1.LogEntry{batch(1, 700), batch(1, 700), batch(600, 702), batch(5, 6), batch(700, 720)} {
+		ids, err := appender.Append(t.Context(), b)
+		if err != nil || len(ids) != len(b) || ids[0] != b[0].GetId() {
+			t.Fatalf("%d ids of %d, %v", len(ids), len(b), err)
+		}
+	}
+	l.checkpoint()
+	text := l.export()
+	if got, err := verify(text); err != nil || got.Last != 720 || got.Entries != 720 {
+		t.Fatalf("report: %+v, %v", got, err)
+	}
+	if _, err := verify(strings.Replace(text, `"many-0300"`, `"many-0301"`, 1)); err == nil {
+		t.Error("an entry in the middle was changed and nobody noticed")
+	}
+	e := store.Environment{ID: "env", LogRetention: 20 * time.Hour}
+	if err := audit.Prune(t.Context(), l.store, l.signer, e, start.Add(320*time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := verify(l.export()); err != nil || got.First != 301 || got.Last != 720 || got.Entries != 420 || !got.Pruned {
+		t.Errorf("after pruning: %+v, %v", got, err)
 	}
 }
 
