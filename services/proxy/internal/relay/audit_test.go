@@ -48,7 +48,7 @@ func TestIDsAreUUIDsThatSortByTime(t *testing.T) {
 		}
 		last, now = text, now.Add(time.Microsecond)
 	}
-	if entryID(now) == entryID(now) {
+	if one, other := entryID(now), entryID(now); one == other {
 		t.Error("two ids of one moment are the same")
 	}
 }
