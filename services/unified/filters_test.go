@@ -10,6 +10,8 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	mappingv1 "github.com/sando-dev/sando/gen/sando/unified/mapping/v1"
+	"github.com/sando-dev/sando/gen/sando/unified/mapping/v1/mappingv1connect"
 	ssov1 "github.com/sando-dev/sando/gen/sando/unified/sso/v1"
 	"github.com/sando-dev/sando/gen/sando/unified/sso/v1/ssov1connect"
 	userdirectoryv1 "github.com/sando-dev/sando/gen/sando/unified/userdirectory/v1"
@@ -96,6 +98,43 @@ func TestAnUnknownFilterIsNamed(t *testing.T) {
 		status, a := get(t, h, "api", "/unified/user-directory/users?integrated_account_id="+account+"&"+query)
 		if status != http.StatusBadRequest || a.Code != "UNSUPPORTED_FILTER" || !strings.HasSuffix(a.Message, " by "+want) {
 			t.Errorf("%s: %d %+v", query, status, a)
+		}
+	}
+}
+
+// Every list takes filters of overrides, and refuses the others by name.
+func TestEveryListTakesFiltersOfOverrides(t *testing.T) {
+	s := newStand(t, &fakeProxy{
+		rows: map[string][]string{
+			"users": {`{"id":1}`, `{"id":2}`}, "roles": {`{"id":1}`, `{"id":2}`}, "apps": {`{"id":1}`, `{"id":2}`}, "application_users": {`{"idUser":1}`, `{"idUser":2}`},
+		},
+		singles: map[string]string{"me": `{"id":1}`},
+	})
+	mappings, h := mappingv1connect.NewMappingServiceClient(s.client), handler(t, s)
+	for path, record := range map[string]int{
+		"user-directory/users": 1, "user-directory/roles": 1, "user-directory/organizations": 0, "sso/apps": 1, "sso/app_users": 1,
+	} {
+		model, resource, _ := strings.Cut(path, "/")
+		query := "/unified/" + path + "?integrated_account_id=" + account + "&custom_fields=&app_id=5&not_id=1"
+		if resource != "users" {
+			query = strings.Replace(query, "&custom_fields=", "", 1)
+		}
+		if resource != "app_users" {
+			query = strings.Replace(query, "&app_id=5", "", 1)
+		}
+		status, a := get(t, h, "api", query)
+		if status != http.StatusBadRequest || a.Code != "UNSUPPORTED_FILTER" || !strings.Contains(a.Message, "not_id") {
+			t.Errorf("%s before the override: %d %+v", path, status, a)
+		}
+		if _, err := mappings.PutOverride(as(t, "api"), &mappingv1.PutOverrideRequest{
+			Model: model, Resource: resource, Layer: environmentLayer, Reason: "r",
+			Override: raw(`{"filters":{"not_id":{"runs":"local","expression":"record.id != value","description":"Another id."}}}`),
+		}); err != nil {
+			t.Fatal(err)
+		}
+		status, a = get(t, h, "api", query)
+		if status != http.StatusOK || len(a.Result) != record || !slices.Equal(a.Meta.LocalFilters, []string{"not_id"}) {
+			t.Errorf("%s: %d %+v", path, status, a)
 		}
 	}
 }

@@ -244,6 +244,9 @@ func TestHostileOverrides(t *testing.T) {
 			if len(e.Violations) == 0 || e.Violations[0].Field != test.place || !strings.Contains(e.Violations[0].Description, test.says) {
 				t.Errorf("place and reason: %.300v", e.Violations)
 			}
+			if strings.HasSuffix(test.place, ".expression") && (e.Fix == "" || !strings.HasSuffix(e.Violations[0].Description, ". "+e.Fix)) {
+				t.Errorf("no fix: %.300v", e.Violations)
+			}
 		})
 	}
 	if v := m.put(environmentLayer, `{}`); v.Number != 1 {
@@ -376,6 +379,11 @@ func TestMeta(t *testing.T) {
 	if schema.Required[0] != "id" || p["created_at"].Format != "date-time" || p["emails"].Type != "array" || p["custom"].Properties["dept"].Description != "Department." ||
 		strings.Join(p["status"].Examples, " ") != "active inactive" {
 		t.Errorf("schema: %s", res.Schema.Json)
+	}
+	for _, f := range res.Filters {
+		if f.Name == "created_at[gt]" && string(f.Mapping.GetJson()) != `{"description":"Recorded after this time.","name":"created_at[gt]","runs":"upstream","upstream_key":"creationTime","upstream_op":"gt"}` {
+			t.Errorf("the filter as written: %s", f.Mapping.GetJson())
+		}
 	}
 	if strings.Join(res.Methods, " ") != "list get update" || !contains(res.Sort, "first_name") {
 		t.Errorf("methods %v, sort %v", res.Methods, res.Sort)

@@ -21,6 +21,9 @@ type answer struct {
 	Fix        string `json:"suggested_fix"`
 	RequestID  string `json:"request_id"`
 	Details    map[string]any
+	Meta       struct {
+		LocalFilters []string `json:"local_filters"`
+	}
 }
 
 func get(t *testing.T, h http.Handler, token, path string) (int, answer) {

@@ -93,27 +93,40 @@ func (p *Program) String() string { return p.text }
 // Fields lists the top-level keys of the source record that the expression reads.
 func (p *Program) Fields() []string { return p.fields }
 
-// Compile checks an expression and prepares it to run.
+// Error is why an expression is refused, and what to do about it.
+type Error struct {
+	Text, Fix string
+}
+
+func (e *Error) Error() string { return e.Text }
+
+func refuse(fix, format string, args ...any) error {
+	return &Error{Text: fmt.Sprintf(format, args...), Fix: fix}
+}
+
+// Compile checks an expression and prepares it to run. What is wrong with the expression is reported as [*Error].
 func (e *Env) Compile(text string, want Want) (*Program, error) {
 	switch {
 	case !utf8.ValidString(text):
-		return nil, errors.New("the expression is not valid UTF-8")
+		return nil, refuse("Send it as UTF-8.", "the expression is not valid UTF-8")
 	case len(text) > MaxLength:
-		return nil, fmt.Errorf("the expression has %d bytes; at most %d are taken", len(text), MaxLength)
+		return nil, refuse("Shorten it.", "the expression has %d bytes; at most %d are taken", len(text), MaxLength)
 	}
 	ast, issues := e.cel.Compile(text)
 	if err := issues.Err(); err != nil {
-		return nil, errors.New(e.hinted(firstIssue(issues)))
+		return nil, refuse(fixOf(issues), "%s", e.hinted(firstIssue(issues)))
 	}
 	if !want.accepts(ast.OutputType()) {
-		return nil, fmt.Errorf("the expression yields %s, but the field takes %s", ast.OutputType(), want)
+		return nil, refuse("Convert the result, e.g. with string(...), int(...) or timestamp(...).",
+			"the expression yields %s, but the field takes %s", ast.OutputType(), want)
 	}
 	estimate, err := e.cel.EstimateCost(ast, sizes{})
 	if err != nil {
 		return nil, err
 	}
 	if estimate.Max > MaxCost {
-		return nil, fmt.Errorf("the expression may cost up to %d units on one record; at most %d are taken", estimate.Max, MaxCost)
+		return nil, refuse("Loop over one list only, not over a list for each element of another, and match texts without many repetitions.",
+			"the expression may cost up to %d units on one record; at most %d are taken", estimate.Max, MaxCost)
 	}
 	program, err := e.cel.Program(ast, cel.CostLimit(MaxCost), cel.InterruptCheckFrequency(checkEvery), cel.EvalOptions(cel.OptOptimize))
 	if err != nil {
@@ -122,11 +135,30 @@ func (e *Env) Compile(text string, want Want) (*Program, error) {
 	return &Program{text: text, want: want, program: program, fields: fieldsOf(ast)}, nil
 }
 
-// firstIssue is the first complaint with its place, on one line.
+// firstIssue is the first complaint on one line, with its place where it has one.
 func firstIssue(issues *cel.Issues) string {
 	first := issues.Errors()[0]
 	text, _, _ := strings.Cut(first.Message, "\n")
+	if first.Location.Line() < 1 {
+		return text
+	}
 	return fmt.Sprintf("line %d, column %d: %s", first.Location.Line(), first.Location.Column()+1, text)
+}
+
+// fixOf says what to do about the first complaint.
+func fixOf(issues *cel.Issues) string {
+	switch text := issues.Errors()[0].Message; {
+	case strings.Contains(text, "no matching overload"):
+		return "Give the operator or function values of types that it takes; string(...), int(...) and double(...) convert."
+	case strings.Contains(text, "undeclared reference"):
+		return "An expression sees record and context, that of a filter record and value, and the functions of CEL; nothing else."
+	case strings.Contains(text, "matches argument"):
+		return "Use a regular expression (RE2) that is shorter and repeats less."
+	case strings.Contains(text, "recursion limit"):
+		return "Nest less deeply."
+	default:
+		return "Correct the expression at this place; it is written in CEL."
+	}
 }
 
 // hinted adds what an unknown field may have been meant to be.

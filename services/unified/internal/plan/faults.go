@@ -1,8 +1,11 @@
 package plan
 
 import (
+	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/sando-dev/sando/services/unified/internal/expression"
 )
 
 // Fault is one thing wrong with a field table, or with an override of one.
@@ -13,6 +16,15 @@ type Fault struct {
 	Place string
 	// Text says what is wrong, Fix what to do; Fix may be empty.
 	Text, Fix string
+}
+
+// FaultOf is a fault at a place, with the fix that an expression's error brings along.
+func FaultOf(layer, place string, err error) Fault {
+	f := Fault{Layer: layer, Place: place, Text: err.Error()}
+	if e, ok := errors.AsType[*expression.Error](err); ok {
+		f.Fix = e.Fix
+	}
+	return f
 }
 
 // Faults is everything wrong with a field table.

@@ -200,7 +200,7 @@ func (c *compiler) expression(f Field, r *rule) {
 	}
 	program, err := c.table.Expressions.Compile(f.Mapping.GetExpression(), r.convert.want())
 	if err != nil {
-		c.fault(f, "expression", "%v", err)
+		c.faults = append(c.faults, FaultOf(f.Layer, f.place("expression"), err))
 		return
 	}
 	r.program = program

@@ -52,7 +52,7 @@ func (r *Resource) compileFilters() plan.Faults {
 	for _, layered := range r.Definition.Filters {
 		f := &Filter{LayeredFilter: layered}
 		if err := f.compile(r.filtering, r.Message.Descriptor()); err != nil {
-			faults = append(faults, plan.Fault{Layer: layered.Layer, Place: "filters." + layered.Spec.GetName(), Text: err.Error()})
+			faults = append(faults, plan.FaultOf(layered.Layer, "filters."+layered.Spec.GetName(), err))
 			continue
 		}
 		name := ParameterName(layered.Spec.GetName())

@@ -106,9 +106,13 @@ func (s Mapping) GetMapping(ctx context.Context, req *mappingv1.GetMappingReques
 	if err != nil {
 		return nil, err
 	}
+	filters, err := filtersOf(r)
+	if err != nil {
+		return nil, err
+	}
 	env, acct := layer.Scopes(p.name, p.environment, p.account)
 	res := &mappingv1.GetMappingResponse{
-		Model: req.Model, Resource: req.Resource, Filters: filters(r),
+		Model: req.Model, Resource: req.Resource, Filters: filters,
 		EnvironmentVersion: s.Mappings.Current(env).Number, AccountVersion: s.Mappings.Current(acct).Number,
 	}
 	for _, f := range r.Fields {
@@ -124,12 +128,18 @@ func (s Mapping) GetMapping(ctx context.Context, req *mappingv1.GetMappingReques
 	return res, nil
 }
 
-func filters(r *resource.Resource) []*mappingv1.EffectiveFilter {
+func filtersOf(r *resource.Resource) ([]*mappingv1.EffectiveFilter, error) {
 	var list []*mappingv1.EffectiveFilter
 	for _, f := range r.Filters {
-		list = append(list, &mappingv1.EffectiveFilter{Name: f.Spec.GetName(), Layer: f.Layer, Runs: f.Spec.GetRuns()})
+		row, err := resource.Row(f.Spec)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, &mappingv1.EffectiveFilter{
+			Name: f.Spec.GetName(), Layer: f.Layer, Runs: f.Spec.GetRuns(), Mapping: &rpcv1.RawJson{Json: row},
+		})
 	}
-	return list
+	return list, nil
 }
 
 // PutOverride replaces the override of one layer by a new version.

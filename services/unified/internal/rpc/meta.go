@@ -27,7 +27,11 @@ func (s Mapping) GetMeta(ctx context.Context, req *mappingv1.GetMetaRequest) (*m
 	if err != nil {
 		return nil, err
 	}
-	res := &mappingv1.GetMetaResponse{Schema: &rpcv1.RawJson{Json: schema}, Methods: r.Methods(), Filters: filters(r), Sort: sortable(r)}
+	filters, err := filtersOf(r)
+	if err != nil {
+		return nil, err
+	}
+	res := &mappingv1.GetMetaResponse{Schema: &rpcv1.RawJson{Json: schema}, Methods: r.Methods(), Filters: filters, Sort: sortable(r)}
 	if req.GetFormat() == "markdown" {
 		page := markdown(r, res)
 		res.Markdown = &page

@@ -115,7 +115,9 @@ type EffectiveFilter struct {
 	// `catalog`, `environment` or `account`.
 	Layer string `protobuf:"bytes,2,opt,name=layer,proto3" json:"layer,omitempty"`
 	// `upstream`, `local` or `parameter`.
-	Runs          string `protobuf:"bytes,3,opt,name=runs,proto3" json:"runs,omitempty"`
+	Runs string `protobuf:"bytes,3,opt,name=runs,proto3" json:"runs,omitempty"`
+	// The filter as written, one JSON object, with its description.
+	Mapping       *v1.RawJson `protobuf:"bytes,4,opt,name=mapping,proto3" json:"mapping,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -169,6 +171,13 @@ func (x *EffectiveFilter) GetRuns() string {
 		return x.Runs
 	}
 	return ""
+}
+
+func (x *EffectiveFilter) GetMapping() *v1.RawJson {
+	if x != nil {
+		return x.Mapping
+	}
+	return nil
 }
 
 // Version is one stored override.
@@ -1476,11 +1485,12 @@ const file_sando_unified_mapping_v1_mapping_proto_rawDesc = "" +
 	"\x05layer\x18\x02 \x01(\tR\x05layer\x12/\n" +
 	"\amapping\x18\x03 \x01(\v2\x15.sando.rpc.v1.RawJsonR\amapping\x12\x12\n" +
 	"\x04type\x18\x04 \x01(\tR\x04type\x12\x1a\n" +
-	"\brequired\x18\x05 \x01(\bR\brequired\"O\n" +
+	"\brequired\x18\x05 \x01(\bR\brequired\"\x80\x01\n" +
 	"\x0fEffectiveFilter\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05layer\x18\x02 \x01(\tR\x05layer\x12\x12\n" +
-	"\x04runs\x18\x03 \x01(\tR\x04runs\"\xb8\x02\n" +
+	"\x04runs\x18\x03 \x01(\tR\x04runs\x12/\n" +
+	"\amapping\x18\x04 \x01(\v2\x15.sando.rpc.v1.RawJsonR\amapping\"\xb8\x02\n" +
 	"\aVersion\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
 	"\x05layer\x18\x02 \x01(\tR\x05layer\x127\n" +
@@ -1651,42 +1661,43 @@ var file_sando_unified_mapping_v1_mapping_proto_goTypes = []any{
 }
 var file_sando_unified_mapping_v1_mapping_proto_depIdxs = []int32{
 	19, // 0: sando.unified.mapping.v1.EffectiveField.mapping:type_name -> sando.rpc.v1.RawJson
-	19, // 1: sando.unified.mapping.v1.Version.override:type_name -> sando.rpc.v1.RawJson
-	20, // 2: sando.unified.mapping.v1.Version.created_at:type_name -> google.protobuf.Timestamp
-	0,  // 3: sando.unified.mapping.v1.GetMappingResponse.fields:type_name -> sando.unified.mapping.v1.EffectiveField
-	1,  // 4: sando.unified.mapping.v1.GetMappingResponse.filters:type_name -> sando.unified.mapping.v1.EffectiveFilter
-	19, // 5: sando.unified.mapping.v1.PutOverrideRequest.override:type_name -> sando.rpc.v1.RawJson
-	2,  // 6: sando.unified.mapping.v1.PutOverrideResponse.version:type_name -> sando.unified.mapping.v1.Version
-	19, // 7: sando.unified.mapping.v1.DryRunRequest.override:type_name -> sando.rpc.v1.RawJson
-	19, // 8: sando.unified.mapping.v1.FieldDifference.before:type_name -> sando.rpc.v1.RawJson
-	19, // 9: sando.unified.mapping.v1.FieldDifference.after:type_name -> sando.rpc.v1.RawJson
-	8,  // 10: sando.unified.mapping.v1.DryRunResponse.differences:type_name -> sando.unified.mapping.v1.FieldDifference
-	19, // 11: sando.unified.mapping.v1.FieldExplanation.source_value:type_name -> sando.rpc.v1.RawJson
-	19, // 12: sando.unified.mapping.v1.FieldExplanation.value:type_name -> sando.rpc.v1.RawJson
-	11, // 13: sando.unified.mapping.v1.ExplainResponse.fields:type_name -> sando.unified.mapping.v1.FieldExplanation
-	2,  // 14: sando.unified.mapping.v1.ListVersionsResponse.result:type_name -> sando.unified.mapping.v1.Version
-	2,  // 15: sando.unified.mapping.v1.RollbackResponse.version:type_name -> sando.unified.mapping.v1.Version
-	19, // 16: sando.unified.mapping.v1.GetMetaResponse.schema:type_name -> sando.rpc.v1.RawJson
-	1,  // 17: sando.unified.mapping.v1.GetMetaResponse.filters:type_name -> sando.unified.mapping.v1.EffectiveFilter
-	3,  // 18: sando.unified.mapping.v1.MappingService.GetMapping:input_type -> sando.unified.mapping.v1.GetMappingRequest
-	5,  // 19: sando.unified.mapping.v1.MappingService.PutOverride:input_type -> sando.unified.mapping.v1.PutOverrideRequest
-	7,  // 20: sando.unified.mapping.v1.MappingService.DryRun:input_type -> sando.unified.mapping.v1.DryRunRequest
-	10, // 21: sando.unified.mapping.v1.MappingService.Explain:input_type -> sando.unified.mapping.v1.ExplainRequest
-	13, // 22: sando.unified.mapping.v1.MappingService.ListVersions:input_type -> sando.unified.mapping.v1.ListVersionsRequest
-	15, // 23: sando.unified.mapping.v1.MappingService.Rollback:input_type -> sando.unified.mapping.v1.RollbackRequest
-	17, // 24: sando.unified.mapping.v1.MappingService.GetMeta:input_type -> sando.unified.mapping.v1.GetMetaRequest
-	4,  // 25: sando.unified.mapping.v1.MappingService.GetMapping:output_type -> sando.unified.mapping.v1.GetMappingResponse
-	6,  // 26: sando.unified.mapping.v1.MappingService.PutOverride:output_type -> sando.unified.mapping.v1.PutOverrideResponse
-	9,  // 27: sando.unified.mapping.v1.MappingService.DryRun:output_type -> sando.unified.mapping.v1.DryRunResponse
-	12, // 28: sando.unified.mapping.v1.MappingService.Explain:output_type -> sando.unified.mapping.v1.ExplainResponse
-	14, // 29: sando.unified.mapping.v1.MappingService.ListVersions:output_type -> sando.unified.mapping.v1.ListVersionsResponse
-	16, // 30: sando.unified.mapping.v1.MappingService.Rollback:output_type -> sando.unified.mapping.v1.RollbackResponse
-	18, // 31: sando.unified.mapping.v1.MappingService.GetMeta:output_type -> sando.unified.mapping.v1.GetMetaResponse
-	25, // [25:32] is the sub-list for method output_type
-	18, // [18:25] is the sub-list for method input_type
-	18, // [18:18] is the sub-list for extension type_name
-	18, // [18:18] is the sub-list for extension extendee
-	0,  // [0:18] is the sub-list for field type_name
+	19, // 1: sando.unified.mapping.v1.EffectiveFilter.mapping:type_name -> sando.rpc.v1.RawJson
+	19, // 2: sando.unified.mapping.v1.Version.override:type_name -> sando.rpc.v1.RawJson
+	20, // 3: sando.unified.mapping.v1.Version.created_at:type_name -> google.protobuf.Timestamp
+	0,  // 4: sando.unified.mapping.v1.GetMappingResponse.fields:type_name -> sando.unified.mapping.v1.EffectiveField
+	1,  // 5: sando.unified.mapping.v1.GetMappingResponse.filters:type_name -> sando.unified.mapping.v1.EffectiveFilter
+	19, // 6: sando.unified.mapping.v1.PutOverrideRequest.override:type_name -> sando.rpc.v1.RawJson
+	2,  // 7: sando.unified.mapping.v1.PutOverrideResponse.version:type_name -> sando.unified.mapping.v1.Version
+	19, // 8: sando.unified.mapping.v1.DryRunRequest.override:type_name -> sando.rpc.v1.RawJson
+	19, // 9: sando.unified.mapping.v1.FieldDifference.before:type_name -> sando.rpc.v1.RawJson
+	19, // 10: sando.unified.mapping.v1.FieldDifference.after:type_name -> sando.rpc.v1.RawJson
+	8,  // 11: sando.unified.mapping.v1.DryRunResponse.differences:type_name -> sando.unified.mapping.v1.FieldDifference
+	19, // 12: sando.unified.mapping.v1.FieldExplanation.source_value:type_name -> sando.rpc.v1.RawJson
+	19, // 13: sando.unified.mapping.v1.FieldExplanation.value:type_name -> sando.rpc.v1.RawJson
+	11, // 14: sando.unified.mapping.v1.ExplainResponse.fields:type_name -> sando.unified.mapping.v1.FieldExplanation
+	2,  // 15: sando.unified.mapping.v1.ListVersionsResponse.result:type_name -> sando.unified.mapping.v1.Version
+	2,  // 16: sando.unified.mapping.v1.RollbackResponse.version:type_name -> sando.unified.mapping.v1.Version
+	19, // 17: sando.unified.mapping.v1.GetMetaResponse.schema:type_name -> sando.rpc.v1.RawJson
+	1,  // 18: sando.unified.mapping.v1.GetMetaResponse.filters:type_name -> sando.unified.mapping.v1.EffectiveFilter
+	3,  // 19: sando.unified.mapping.v1.MappingService.GetMapping:input_type -> sando.unified.mapping.v1.GetMappingRequest
+	5,  // 20: sando.unified.mapping.v1.MappingService.PutOverride:input_type -> sando.unified.mapping.v1.PutOverrideRequest
+	7,  // 21: sando.unified.mapping.v1.MappingService.DryRun:input_type -> sando.unified.mapping.v1.DryRunRequest
+	10, // 22: sando.unified.mapping.v1.MappingService.Explain:input_type -> sando.unified.mapping.v1.ExplainRequest
+	13, // 23: sando.unified.mapping.v1.MappingService.ListVersions:input_type -> sando.unified.mapping.v1.ListVersionsRequest
+	15, // 24: sando.unified.mapping.v1.MappingService.Rollback:input_type -> sando.unified.mapping.v1.RollbackRequest
+	17, // 25: sando.unified.mapping.v1.MappingService.GetMeta:input_type -> sando.unified.mapping.v1.GetMetaRequest
+	4,  // 26: sando.unified.mapping.v1.MappingService.GetMapping:output_type -> sando.unified.mapping.v1.GetMappingResponse
+	6,  // 27: sando.unified.mapping.v1.MappingService.PutOverride:output_type -> sando.unified.mapping.v1.PutOverrideResponse
+	9,  // 28: sando.unified.mapping.v1.MappingService.DryRun:output_type -> sando.unified.mapping.v1.DryRunResponse
+	12, // 29: sando.unified.mapping.v1.MappingService.Explain:output_type -> sando.unified.mapping.v1.ExplainResponse
+	14, // 30: sando.unified.mapping.v1.MappingService.ListVersions:output_type -> sando.unified.mapping.v1.ListVersionsResponse
+	16, // 31: sando.unified.mapping.v1.MappingService.Rollback:output_type -> sando.unified.mapping.v1.RollbackResponse
+	18, // 32: sando.unified.mapping.v1.MappingService.GetMeta:output_type -> sando.unified.mapping.v1.GetMetaResponse
+	26, // [26:33] is the sub-list for method output_type
+	19, // [19:26] is the sub-list for method input_type
+	19, // [19:19] is the sub-list for extension type_name
+	19, // [19:19] is the sub-list for extension extendee
+	0,  // [0:19] is the sub-list for field type_name
 }
 
 func init() { file_sando_unified_mapping_v1_mapping_proto_init() }

@@ -159,7 +159,9 @@ type ListOrganizationsRequest struct {
 	// Order, `field:asc` or `field:desc`, comma-separated; refused where it cannot be exact.
 	Sort *string `protobuf:"bytes,6,opt,name=sort,proto3,oneof" json:"sort,omitempty"`
 	// Only organisations of this name.
-	Name          *string `protobuf:"bytes,7,opt,name=name,proto3,oneof" json:"name,omitempty"`
+	Name *string `protobuf:"bytes,7,opt,name=name,proto3,oneof" json:"name,omitempty"`
+	// Names of filters that no field here covers; each is UNSUPPORTED_FILTER unless an override defines it: `name=value` pairs, URL-encoded.
+	Filters       *string `protobuf:"bytes,8,opt,name=filters,proto3,oneof" json:"filters,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -239,6 +241,13 @@ func (x *ListOrganizationsRequest) GetSort() string {
 func (x *ListOrganizationsRequest) GetName() string {
 	if x != nil && x.Name != nil {
 		return *x.Name
+	}
+	return ""
+}
+
+func (x *ListOrganizationsRequest) GetFilters() string {
+	if x != nil && x.Filters != nil {
+		return *x.Filters
 	}
 	return ""
 }
@@ -495,7 +504,7 @@ const file_sando_unified_userdirectory_v1_organization_proto_rawDesc = "" +
 	"\v_updated_atB\t\n" +
 	"\a_domainB\t\n" +
 	"\a_customB\x0e\n" +
-	"\f_remote_data\"\xf6\x02\n" +
+	"\f_remote_data\"\xa1\x03\n" +
 	"\x18ListOrganizationsRequest\x127\n" +
 	"\x15integrated_account_id\x18\x01 \x01(\tH\x00R\x13integratedAccountId\x88\x01\x01\x12%\n" +
 	"\x05limit\x18\x02 \x01(\x05B\n" +
@@ -506,14 +515,17 @@ const file_sando_unified_userdirectory_v1_organization_proto_rawDesc = "" +
 	"\vremote_data\x18\x05 \x01(\bH\x04R\n" +
 	"remoteData\x88\x01\x01\x12\x17\n" +
 	"\x04sort\x18\x06 \x01(\tH\x05R\x04sort\x88\x01\x01\x12\x17\n" +
-	"\x04name\x18\a \x01(\tH\x06R\x04name\x88\x01\x01B\x18\n" +
+	"\x04name\x18\a \x01(\tH\x06R\x04name\x88\x01\x01\x12\x1d\n" +
+	"\afilters\x18\b \x01(\tH\aR\afilters\x88\x01\x01B\x18\n" +
 	"\x16_integrated_account_idB\b\n" +
 	"\x06_limitB\x0e\n" +
 	"\f_next_cursorB\t\n" +
 	"\a_fieldsB\x0e\n" +
 	"\f_remote_dataB\a\n" +
 	"\x05_sortB\a\n" +
-	"\x05_name\"\xf3\x02\n" +
+	"\x05_nameB\n" +
+	"\n" +
+	"\b_filters\"\xf3\x02\n" +
 	"\x19ListOrganizationsResponse\x12D\n" +
 	"\x06result\x18\x01 \x03(\v2,.sando.unified.userdirectory.v1.OrganizationR\x06result\x12$\n" +
 	"\vnext_cursor\x18\x02 \x01(\tH\x00R\n" +

@@ -177,7 +177,9 @@ type ListRolesRequest struct {
 	// Order, `field:asc` or `field:desc`, comma-separated; refused where it cannot be exact.
 	Sort *string `protobuf:"bytes,6,opt,name=sort,proto3,oneof" json:"sort,omitempty"`
 	// Only roles of this name.
-	Name          *string `protobuf:"bytes,7,opt,name=name,proto3,oneof" json:"name,omitempty"`
+	Name *string `protobuf:"bytes,7,opt,name=name,proto3,oneof" json:"name,omitempty"`
+	// Names of filters that no field here covers; each is UNSUPPORTED_FILTER unless an override defines it: `name=value` pairs, URL-encoded.
+	Filters       *string `protobuf:"bytes,8,opt,name=filters,proto3,oneof" json:"filters,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -257,6 +259,13 @@ func (x *ListRolesRequest) GetSort() string {
 func (x *ListRolesRequest) GetName() string {
 	if x != nil && x.Name != nil {
 		return *x.Name
+	}
+	return ""
+}
+
+func (x *ListRolesRequest) GetFilters() string {
+	if x != nil && x.Filters != nil {
+		return *x.Filters
 	}
 	return ""
 }
@@ -520,7 +529,7 @@ const file_sando_unified_userdirectory_v1_role_proto_rawDesc = "" +
 	"\v_updated_atB\x0e\n" +
 	"\f_users_countB\t\n" +
 	"\a_customB\x0e\n" +
-	"\f_remote_data\"\xee\x02\n" +
+	"\f_remote_data\"\x99\x03\n" +
 	"\x10ListRolesRequest\x127\n" +
 	"\x15integrated_account_id\x18\x01 \x01(\tH\x00R\x13integratedAccountId\x88\x01\x01\x12%\n" +
 	"\x05limit\x18\x02 \x01(\x05B\n" +
@@ -531,14 +540,17 @@ const file_sando_unified_userdirectory_v1_role_proto_rawDesc = "" +
 	"\vremote_data\x18\x05 \x01(\bH\x04R\n" +
 	"remoteData\x88\x01\x01\x12\x17\n" +
 	"\x04sort\x18\x06 \x01(\tH\x05R\x04sort\x88\x01\x01\x12\x17\n" +
-	"\x04name\x18\a \x01(\tH\x06R\x04name\x88\x01\x01B\x18\n" +
+	"\x04name\x18\a \x01(\tH\x06R\x04name\x88\x01\x01\x12\x1d\n" +
+	"\afilters\x18\b \x01(\tH\aR\afilters\x88\x01\x01B\x18\n" +
 	"\x16_integrated_account_idB\b\n" +
 	"\x06_limitB\x0e\n" +
 	"\f_next_cursorB\t\n" +
 	"\a_fieldsB\x0e\n" +
 	"\f_remote_dataB\a\n" +
 	"\x05_sortB\a\n" +
-	"\x05_name\"\xe3\x02\n" +
+	"\x05_nameB\n" +
+	"\n" +
+	"\b_filters\"\xe3\x02\n" +
 	"\x11ListRolesResponse\x12<\n" +
 	"\x06result\x18\x01 \x03(\v2$.sando.unified.userdirectory.v1.RoleR\x06result\x12$\n" +
 	"\vnext_cursor\x18\x02 \x01(\tH\x00R\n" +
