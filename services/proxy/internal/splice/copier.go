@@ -30,8 +30,7 @@ const (
 
 // A copier is one copy under way.
 type copier struct {
-	machine machine
-	shape   shape // stays: one answer resembles the next
+	scanner scanner
 	plan    *Plan
 	window  Window
 	dst     io.Writer
@@ -41,32 +40,37 @@ type copier struct {
 	seen  uint8  // roles found so far, a bit each
 	parts uint64 // object keys found so far, a bit each
 	level int    // containers around the data
-	rows  bool   // the machine is inside of the list
+	rows  bool   // the scanner is inside of the list
 	on    bool   // bytes are handed out
 	done  bool   // the last row wanted was handed out
+	owed  bool   // of lines: a row is complete but for its line break
 
-	base    int64 // bytes before the present chunk
-	mark    int   // start of what is to be handed out of the chunk
-	keeping bool  // a name or scalar is being kept
-	from    int   // where it starts in the chunk
+	held    int  // bytes of the buffer that the scanner has not read
+	mark    int  // start of what is to be handed out of the buffer
+	row     int  // of lines: start of the row in the buffer
+	gap     int  // of lines: where the line break is owed
+	keeping bool // a name or scalar is being kept
+	from    int  // where it starts in the buffer
 	scratch []byte
 
-	buf [bufferSize]byte
+	buf [blockSize + bufferSize]byte
 }
 
 var copiers = sync.Pool{New: func() any { return new(copier) }} //nolint:gochecknoglobals // a pool of buffers has no state of its own
 
 func borrow(p *Plan, dst io.Writer, w Window) *copier {
 	c, _ := copiers.Get().(*copier)
-	c.machine = machine{shape: &c.shape}
 	c.plan, c.window, c.dst = p, w, dst
 	c.page = Page{Total: -1, Found: w.After == ""}
 	c.role, c.seen, c.parts, c.level = ignored, 0, 0, 0
-	c.rows, c.on, c.done, c.keeping = false, false, false, false
-	c.base, c.mark, c.from, c.scratch = 0, 0, 0, c.scratch[:0]
-	if !c.whole() {
-		c.machine.watch = 1
+	c.rows, c.on, c.done, c.owed, c.keeping = false, false, false, false, false
+	c.held, c.mark, c.from, c.scratch = 0, 0, 0, c.scratch[:0]
+	watch := 1
+	if c.whole() {
+		watch = 0
 	}
+	c.scanner.reset(c, watch)
+	c.scanner.plain = p.plain
 	return c
 }
 
@@ -77,42 +81,49 @@ func (c *copier) release() {
 
 func (c *copier) whole() bool { return len(c.plan.DataKeys) == 0 && len(c.plan.ObjectKeys) == 0 }
 
-// feed reads one chunk.
-func (c *copier) feed(b []byte) error {
-	c.mark, c.from = 0, 0
-	for i := 0; ; {
-		var ev event
-		i, ev = c.machine.scan(b, i)
-		var err error
-		switch ev {
-		case nameStart:
-			c.keep(i)
-		case nameEnd:
-			c.named(c.kept(b, i-1))
-		case valueStart:
-			err = c.start(b, i-1)
-		case valueEnd:
-			err = c.end(b, i)
-		case used:
-			if c.machine.fault != "" {
-				return &MalformedError{Offset: c.base + int64(i), Reason: c.machine.fault}
-			}
-			return c.turn(b)
-		}
-		if err != nil {
-			return err
-		}
+// feed reads what is new in the buffer, and keeps what the scanner leaves for
+// the next time.
+func (c *copier) feed(n int, last bool) error {
+	text := c.buf[:c.held+n]
+	c.mark, c.row, c.from = 0, 0, 0
+	used, err := c.scanner.scan(text, last)
+	if err != nil {
+		return err
+	}
+	if c.keeping {
+		c.stash(text[c.from:used])
+	}
+	if err := c.turn(text[:used]); err != nil {
+		return err
+	}
+	c.held = copy(c.buf[:], text[used:])
+	return nil
+}
+
+// turn hands out what goes on in the next buffer.
+func (c *copier) turn(text []byte) error {
+	switch {
+	case !c.on:
+		return nil
+	case c.owed:
+		return c.endLine(text)
+	default:
+		return c.hand(text)
 	}
 }
 
-// turn puts aside what goes on in the next chunk.
-func (c *copier) turn(b []byte) error {
-	c.base += int64(len(b))
-	if c.keeping {
-		c.stash(b[c.from:])
-	}
-	if c.on {
-		return c.write(b[c.mark:])
+// event is called by the scanner.
+func (c *copier) event(ev event, at int) error {
+	text := c.buf[:]
+	switch ev {
+	case nameStart:
+		c.keep(at)
+	case nameEnd:
+		c.named(c.kept(text, at-1))
+	case valueStart:
+		return c.start(text, at-1)
+	case valueEnd:
+		return c.end(text, at)
 	}
 	return nil
 }
@@ -125,11 +136,11 @@ func (c *copier) named(name []byte) {
 	c.role = ignored
 	switch {
 	case c.rows:
-		if c.machine.level == c.level+2 && string(name) == c.plan.IDKey && c.seen&(1<<rowID) == 0 {
+		if c.scanner.level == c.level+2 && string(name) == c.plan.IDKey && c.seen&(1<<rowID) == 0 {
 			c.role = rowID
 		}
 		return
-	case c.machine.level != 1:
+	case c.scanner.level != 1:
 		return
 	}
 	p := c.plan
@@ -159,7 +170,7 @@ func (c *copier) named(name []byte) {
 
 // start is called at the first byte of a watched value.
 func (c *copier) start(b []byte, at int) error {
-	level, first := c.machine.level, b[at]
+	level, first := c.scanner.level, b[at]
 	switch {
 	case c.rows:
 		return c.startInRows(b, at)
@@ -178,7 +189,7 @@ func (c *copier) start(b []byte, at int) error {
 		return c.startPart(at)
 	case next, total:
 		if first == '{' || first == '[' {
-			return &MalformedError{Offset: c.base + int64(at), Reason: "a cursor or total that is no scalar"}
+			return &MalformedError{Offset: c.scanner.base + int64(at), Reason: "a cursor or total that is no scalar"}
 		}
 		c.keep(at)
 	}
@@ -190,13 +201,13 @@ func (c *copier) startData(b []byte, at, level int) error {
 	c.seen |= 1 << data
 	c.role, c.level = data, level
 	if !c.plan.Array {
-		c.on, c.mark = true, at
+		c.on, c.mark, c.row = true, at, at
 		return nil
 	}
 	switch b[at] {
 	case '[':
 		c.rows = true
-		c.machine.watch = level + 1
+		c.scanner.watch = level + 1
 	case 'n':
 	default:
 		return ErrShape
@@ -210,14 +221,14 @@ func (c *copier) startPart(at int) error {
 		head = ","
 	}
 	c.seen |= 1 << part
-	c.on, c.mark = true, at
+	c.on, c.mark, c.row = true, at, at
 	return c.writeString(head + strconv.Quote(string(c.scratch)) + ":")
 }
 
 // startInRows is called at the first byte of a row, and of a member of a row
 // while ids are looked for.
 func (c *copier) startInRows(b []byte, at int) error {
-	if c.machine.level == c.level+2 {
+	if c.scanner.level == c.level+2 {
 		if c.role != rowID {
 			return nil
 		}
@@ -234,17 +245,27 @@ func (c *copier) startInRows(b []byte, at int) error {
 	}
 	if c.waiting() {
 		if c.window.After != "" {
-			c.machine.watch = c.level + 2
+			c.scanner.watch = c.level + 2
 		}
 		return nil
 	}
 	if c.window.Limit > 0 && c.page.Rows+1 == c.window.Limit && c.plan.IDKey != "" {
-		c.machine.watch = c.level + 2
+		c.scanner.watch = c.level + 2
+	}
+	if c.owed {
+		if c.gap+1 == at {
+			// Nothing but the comma stood in between.
+			b[c.gap], c.row, c.owed = '\n', at, false
+			return nil
+		}
+		if err := c.endLine(b); err != nil {
+			return err
+		}
 	}
 	if c.on {
 		return nil
 	}
-	c.on, c.mark = true, at
+	c.on, c.mark, c.row = true, at, at
 	if c.window.Lines || c.page.Rows > 0 {
 		return nil
 	}
@@ -266,7 +287,7 @@ func (c *copier) end(b []byte, at int) error {
 	}
 	if c.on {
 		c.on = false
-		return c.write(b[c.mark:at])
+		return c.hand(b[:at])
 	}
 	if !c.keeping {
 		return nil
@@ -283,13 +304,15 @@ func (c *copier) end(b []byte, at int) error {
 }
 
 func (c *copier) endInRows(b []byte, at int) error {
-	switch c.machine.level {
+	switch c.scanner.level {
 	case c.level:
 		return c.endData(b, at)
 	case c.level + 1:
 		return c.endRow(b, at)
 	}
 	if c.keeping {
+		// The first id counts, so the rest of the row need not be watched.
+		c.scanner.watch = c.level + 1
 		text := c.kept(b, at)
 		switch {
 		case !c.page.Found:
@@ -303,7 +326,7 @@ func (c *copier) endInRows(b []byte, at int) error {
 
 func (c *copier) endRow(b []byte, at int) error {
 	c.page.Seen++
-	c.machine.watch = c.level + 1
+	c.scanner.watch = c.level + 1
 	if !c.on {
 		if !c.done {
 			c.page.Before++
@@ -316,8 +339,12 @@ func (c *copier) endRow(b []byte, at int) error {
 	if !full && !c.window.Lines {
 		return nil
 	}
+	if !full && c.scanner.breaks <= c.row {
+		c.owed, c.gap = true, at
+		return nil
+	}
 	c.on = false
-	if err := c.write(b[c.mark:at]); err != nil || !c.window.Lines {
+	if err := c.hand(b[:at]); err != nil || !c.window.Lines {
 		return err
 	}
 	return c.writeString("\n")
@@ -325,11 +352,13 @@ func (c *copier) endRow(b []byte, at int) error {
 
 func (c *copier) endData(b []byte, at int) error {
 	c.rows = false
-	c.machine.watch = 1
+	c.scanner.watch = 1
 	switch {
+	case c.owed:
+		return c.endLine(b)
 	case c.on:
 		c.on = false
-		return c.write(b[c.mark:at])
+		return c.hand(b[:at])
 	case c.window.Lines || c.page.Rows == 0:
 		return nil
 	default:
@@ -340,7 +369,7 @@ func (c *copier) endData(b []byte, at int) error {
 // finish is called at the end of the body.
 func (c *copier) finish() error {
 	switch {
-	case !c.machine.finish():
+	case !c.scanner.complete():
 		return ErrTruncated
 	case c.seen&(1<<part) != 0:
 		return c.writeString("}")
@@ -356,7 +385,7 @@ func (c *copier) finish() error {
 func (c *copier) setNext(text []byte) error {
 	switch {
 	case len(text) > scratchLimit:
-		return &MalformedError{Offset: c.base, Reason: "a cursor of more than 8 kB"}
+		return &MalformedError{Offset: c.scanner.base, Reason: "a cursor of more than 8 kB"}
 	case text[0] == '"':
 		c.page.Next = string(unescape(text[1 : len(text)-1]))
 	case text[0] == '-' || text[0]-'0' <= 9:

@@ -27,7 +27,9 @@ func FuzzCopy(f *testing.F) {
 			src = iotest.DataErrReader(src)
 		}
 		var out bytes.Buffer
-		page, err := users.Copy(&out, src, Window{})
+		plan := *users
+		plan.plain = piece%2 == 1
+		page, err := plan.Copy(&out, src, Window{})
 		if !json.Valid(body) {
 			if err == nil {
 				t.Fatalf("a body that encoding/json refuses passed: %q", body)
@@ -57,6 +59,101 @@ func FuzzCopy(f *testing.F) {
 			t.Fatalf("Copy(%q) = %q with %d rows, want %q with %d", body, out.Bytes(), page.Rows, data, len(rows))
 		}
 	})
+}
+
+// FuzzWindow holds what is handed out of a list, and what is said of it, against
+// the rows that encoding/json reads, in one piece and in many, with vector
+// instructions and without.
+func FuzzWindow(f *testing.F) {
+	f.Add([]byte(`{"users":[{"id":1},{"id":"2","x":[{}]}, {"a":{"id":3},"id":3},4,"five",[6]],"total":6}`), uint8(0), uint8(2), uint8(5), false)
+	f.Add([]byte("{\"users\":[{\"id\":1\r\n},\n{\"id\":[2],\"id\":2},{\"id\":3}\n,{\"id\":4},{\"id\":5}]}"), uint8(3), uint8(9), uint8(1), true)
+	f.Add(usersBody(12), uint8(7), uint8(4), uint8(70), true)
+	f.Fuzz(func(t *testing.T, body []byte, skip, limit, piece uint8, lines bool) {
+		data, ok := firstMember(body, "users")
+		var rows []json.RawMessage
+		if !ok || !json.Valid(body) || json.Unmarshal(data, &rows) != nil || allowed(body) {
+			return
+		}
+		w := Window{Skip: int(skip), Limit: int(limit), Lines: lines}
+		if int(skip) < len(rows) && skip%2 == 1 {
+			w.After = idOf(rows[skip])
+		}
+		var want bytes.Buffer
+		page := expect(rows, w, &want)
+		for _, plain := range []bool{false, true} {
+			var out bytes.Buffer
+			plan := *users
+			plan.plain = plain
+			got, err := plan.Copy(&out, &pieces{b: body, n: max(1, int(piece))}, w)
+			if err != nil {
+				t.Fatalf("Copy(%q): %v", body, err)
+			}
+			got.Next, got.Total = "", 0
+			if got != page {
+				t.Fatalf("Copy(%q, %+v) = %+v, want %+v", body, w, got, page)
+			}
+			rest := out.Bytes()
+			if !lines {
+				rest = asLines(t, rest)
+			}
+			if !bytes.Equal(rest, want.Bytes()) {
+				t.Fatalf("Copy(%q, %+v): rows %q, want %q", body, w, rest, want.Bytes())
+			}
+		}
+	})
+}
+
+// expect writes the rows of a window as lines, and says what a copy has to say.
+func expect(rows []json.RawMessage, w Window, out *bytes.Buffer) Page {
+	page := Page{Seen: len(rows), Found: w.After == ""}
+	for i, row := range rows {
+		switch {
+		case w.Limit > 0 && page.Rows == w.Limit:
+			page.More = true
+		case w.After != "" && !page.Found:
+			page.Before++
+			page.Found = idOf(row) == w.After
+		case w.After == "" && i < w.Skip:
+			page.Before++
+		default:
+			page.Rows++
+			out.Write(line(row))
+			if id := idOf(row); page.Rows == w.Limit && len(id) <= idLimit {
+				page.Last = id
+			}
+		}
+	}
+	return page
+}
+
+// idOf is a row's first id as it stands there, if it is a scalar.
+func idOf(row json.RawMessage) string {
+	if id, ok := firstMember(row, "id"); ok && id[0] != '{' && id[0] != '[' {
+		return string(id)
+	}
+	return ""
+}
+
+// line is a row without its line breaks, and one behind it.
+func line(row []byte) []byte {
+	row = bytes.ReplaceAll(bytes.ReplaceAll(row, []byte("\n"), nil), []byte("\r"), nil)
+	return append(row, '\n')
+}
+
+// asLines turns an array, or nothing, into lines.
+func asLines(t *testing.T, array []byte) []byte {
+	t.Helper()
+	var rows []json.RawMessage
+	if len(array) > 0 {
+		if err := json.Unmarshal(array, &rows); err != nil {
+			t.Fatalf("what was handed out is no list: %v: %q", err, array)
+		}
+	}
+	var out []byte
+	for _, row := range rows {
+		out = append(out, line(row)...)
+	}
+	return out
 }
 
 // allowed reports whether a body may be refused although it is JSON: it nests

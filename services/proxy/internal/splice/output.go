@@ -1,9 +1,6 @@
 package splice
 
-import (
-	"bytes"
-	"io"
-)
+import "io"
 
 // keep begins to keep the bytes from a place of the chunk on.
 func (c *copier) keep(from int) {
@@ -27,25 +24,27 @@ func (c *copier) stash(b []byte) {
 	}
 }
 
-// write hands bytes out.
-func (c *copier) write(b []byte) error {
-	if !c.window.Lines || bytes.IndexByte(b, '\n') < 0 && bytes.IndexByte(b, '\r') < 0 {
-		return c.put(b)
+// hand hands out what is wanted up to the end of b. Of lines, the rows before the
+// one under way have no line breaks but those behind them, and this one loses its
+// own.
+func (c *copier) hand(b []byte) error {
+	if !c.window.Lines || c.scanner.breaks <= c.row {
+		return c.write(b[c.mark:])
 	}
-	from := 0
-	for i, x := range b {
-		if x != '\n' && x != '\r' {
+	from := c.mark
+	for i := c.row; i < len(b); i++ {
+		if b[i] != '\n' && b[i] != '\r' {
 			continue
 		}
-		if err := c.put(b[from:i]); err != nil {
+		if err := c.write(b[from:i]); err != nil {
 			return err
 		}
 		from = i + 1
 	}
-	return c.put(b[from:])
+	return c.write(b[from:])
 }
 
-func (c *copier) put(b []byte) error {
+func (c *copier) write(b []byte) error {
 	if len(b) == 0 {
 		return nil
 	}
@@ -53,6 +52,20 @@ func (c *copier) put(b []byte) error {
 		return &WriteError{Err: err}
 	}
 	return nil
+}
+
+// endLine hands out the lines up to the row that was owed its line break. The
+// byte behind that row, where there is one, has been read and is not wanted.
+func (c *copier) endLine(b []byte) error {
+	c.on, c.owed = false, false
+	if c.gap < len(b) {
+		b[c.gap] = '\n'
+		return c.write(b[c.mark : c.gap+1])
+	}
+	if err := c.write(b[c.mark:]); err != nil {
+		return err
+	}
+	return c.writeString("\n")
 }
 
 func (c *copier) writeString(s string) error {

@@ -25,6 +25,8 @@ type Plan struct {
 	NextKey, TotalKey string
 	// IDKey is the name of a row's id; empty for none.
 	IDKey string
+
+	plain bool // no vector instructions, for tests
 }
 
 // A Window says which rows of the data are wanted, and how.
@@ -83,7 +85,7 @@ func (p *Plan) Copy(dst io.Writer, src io.Reader, w Window) (Page, error) {
 	if kept.over {
 		return page, err
 	}
-	whole := Plan{Array: p.Array, IDKey: p.IDKey}
+	whole := Plan{Array: p.Array, IDKey: p.IDKey, plain: p.plain}
 	return whole.copy(dst, &kept.body, w)
 }
 
@@ -105,9 +107,9 @@ func (p *Plan) copy(dst io.Writer, src io.Reader, w Window) (Page, error) {
 	c := borrow(p, dst, w)
 	defer c.release()
 	for {
-		n, err := src.Read(c.buf[:])
-		if n > 0 {
-			if bad := c.feed(c.buf[:n]); bad != nil {
+		n, err := src.Read(c.buf[c.held:])
+		if last := errors.Is(err, io.EOF); n > 0 || last {
+			if bad := c.feed(n, last); bad != nil {
 				return c.page, bad
 			}
 		}
