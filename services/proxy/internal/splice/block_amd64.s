@@ -78,3 +78,45 @@ block:
 	JNZ     block
 	VZEROUPPER
 	RET
+
+// SPOT stores the place of the first bit and takes the bit out of the set.
+#define SPOT(at) \
+	TZCNTQ AX, BX               \
+	ADDL   R8, BX               \
+	MOVW   BX, sets_spots+at(R9) \
+	BLSRQ  AX, AX
+
+// func spotsBMI(s *sets, blocks int) int
+TEXT ·spotsBMI(SB), NOSPLIT, $0-24
+	MOVQ s+0(FP), DI
+	MOVQ blocks+8(FP), CX
+	MOVQ DI, R9
+	XORL SI, SI
+	XORL R8, R8
+
+block:
+	MOVQ    sets_starts(DI)(SI*8), AX
+	POPCNTQ AX, DX
+	SPOT(0)                     // most blocks have no more than two
+	SPOT(2)
+	TESTQ   AX, AX
+	JZ      full
+	MOVQ    R9, R10
+
+more:
+	SPOT(4)
+	ADDQ  $2, R9
+	TESTQ AX, AX
+	JNZ   more
+	MOVQ  R10, R9
+
+full:
+	LEAQ (R9)(DX*2), R9
+	ADDL $64, R8
+	INCQ SI
+	CMPQ SI, CX
+	JNE  block
+	SUBQ DI, R9
+	SHRQ $1, R9
+	MOVQ R9, ret+16(FP)
+	RET
