@@ -22,7 +22,7 @@ func (s *scanner) walk(block int) (names, colons uint64, err error) {
 		}
 		bit := left & -left
 		done = bit | (bit - 1)
-		at := block*blockSize + bits.OnesCount64(bit-1)
+		at := block*blockSize + bits.TrailingZeros64(left)
 		if s.depth <= s.watch {
 			if err := s.watched(block, bit, at); err != nil {
 				return 0, 0, err
