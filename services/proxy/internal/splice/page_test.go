@@ -18,6 +18,13 @@ var (
 	loose = &Plan{DataKeys: []string{"workflow"}, OrWhole: true}
 )
 
+// plans are a plan as it is, and without vector instructions.
+func plans(p *Plan) map[string]*Plan {
+	plain := *p
+	plain.plain = true
+	return map[string]*Plan{"vectors": p, "no vectors": &plain}
+}
+
 // readers are the ways in which a body may come in pieces.
 func readers(body string) map[string]io.Reader {
 	return map[string]io.Reader{
@@ -134,20 +141,22 @@ func TestCopy(t *testing.T) {
 		{"a list for a key that may be missing", loose, Window{}, `[1,2]`, `[1,2]`, Page{Found: true, Total: -1}},
 	}
 	for _, tt := range tests {
-		for how, src := range readers(tt.body) {
-			t.Run(tt.name+"/"+how, func(t *testing.T) {
-				var got strings.Builder
-				page, err := tt.plan.Copy(&got, src, tt.window)
-				if err != nil {
-					t.Fatalf("Copy: %v", err)
-				}
-				if got.String() != tt.want {
-					t.Errorf("data = %s, want %s", got.String(), tt.want)
-				}
-				if diff := cmp.Diff(tt.page, page); diff != "" {
-					t.Errorf("page (-want +got):\n%s", diff)
-				}
-			})
+		for with, plan := range plans(tt.plan) {
+			for how, src := range readers(tt.body) {
+				t.Run(tt.name+"/"+with+"/"+how, func(t *testing.T) {
+					var got strings.Builder
+					page, err := plan.Copy(&got, src, tt.window)
+					if err != nil {
+						t.Fatalf("Copy: %v", err)
+					}
+					if got.String() != tt.want {
+						t.Errorf("data = %s, want %s", got.String(), tt.want)
+					}
+					if diff := cmp.Diff(tt.page, page); diff != "" {
+						t.Errorf("page (-want +got):\n%s", diff)
+					}
+				})
+			}
 		}
 	}
 }
@@ -180,17 +189,19 @@ func TestCopyRefuses(t *testing.T) {
 		{"HTML", users, `<html>`, malformed},
 	}
 	for _, tt := range tests {
-		for how, src := range readers(tt.body) {
-			t.Run(tt.name+"/"+how, func(t *testing.T) {
-				_, err := tt.plan.Copy(io.Discard, src, Window{})
-				if tt.want == malformed {
-					if !errors.As(err, new(*MalformedError)) {
-						t.Fatalf("Copy = %v, want a MalformedError", err)
+		for with, plan := range plans(tt.plan) {
+			for how, src := range readers(tt.body) {
+				t.Run(tt.name+"/"+with+"/"+how, func(t *testing.T) {
+					_, err := plan.Copy(io.Discard, src, Window{})
+					if tt.want == malformed {
+						if !errors.As(err, new(*MalformedError)) {
+							t.Fatalf("Copy = %v, want a MalformedError", err)
+						}
+					} else if !errors.Is(err, tt.want) {
+						t.Fatalf("Copy = %v, want %v", err, tt.want)
 					}
-				} else if !errors.Is(err, tt.want) {
-					t.Fatalf("Copy = %v, want %v", err, tt.want)
-				}
-			})
+				})
+			}
 		}
 	}
 }
