@@ -189,7 +189,7 @@ func (c *copier) start(b []byte, at int) error {
 		return c.startPart(at)
 	case next, total:
 		if first == '{' || first == '[' {
-			return &MalformedError{Offset: c.scanner.base + int64(at), Reason: "a cursor or total that is no scalar"}
+			return &MalformedError{Offset: c.scanner.base + int64(at) + 1, Reason: "a cursor or total that is no scalar"}
 		}
 		c.keep(at)
 	}
@@ -385,7 +385,7 @@ func (c *copier) finish() error {
 func (c *copier) setNext(text []byte) error {
 	switch {
 	case len(text) > scratchLimit:
-		return &MalformedError{Offset: c.scanner.base, Reason: "a cursor of more than 8 kB"}
+		return &MalformedError{Offset: c.scanner.base + 1, Reason: "a cursor of more than 8 kB"}
 	case text[0] == '"':
 		c.page.Next = string(unescape(text[1 : len(text)-1]))
 	case text[0] == '-' || text[0]-'0' <= 9:

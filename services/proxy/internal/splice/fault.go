@@ -17,7 +17,7 @@ var (
 
 // A MalformedError says where a body stops being JSON.
 type MalformedError struct {
-	Offset int64
+	Offset int64 // counted from 1
 	Reason string
 }
 

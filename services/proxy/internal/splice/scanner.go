@@ -117,7 +117,7 @@ func (s *scanner) check(blocks, size int) error {
 }
 
 func (s *scanner) malformed(at int, reason string) error {
-	return &MalformedError{Offset: s.base + int64(s.start+at), Reason: reason}
+	return &MalformedError{Offset: s.base + int64(s.start+at) + 1, Reason: reason}
 }
 
 // complete says whether the input may end here.

@@ -2,6 +2,8 @@ package splice
 
 import (
 	"encoding/json"
+	"errors"
+	"io"
 	"strings"
 	"testing"
 )
@@ -63,6 +65,22 @@ func TestScalars(t *testing.T) {
 			checkVerdicts(t, []byte(`["`+text+`",`+scalar+`]`))
 			checkVerdicts(t, []byte(`{"`+text+`":`+scalar+`,"b":1}`))
 			checkVerdicts(t, []byte(strings.Repeat(" ", shift)+scalar))
+		}
+	}
+}
+
+// TestFaultsNameTheirByte finds one fault of each kind, far and near.
+func TestFaultsNameTheirByte(t *testing.T) {
+	for body, want := range map[string]int64{
+		`x]`: 1, `,1]`: 1, `1,,2]`: 3, `1 2]`: 3, `"\x"]`: 3, `"\u00g0"]`: 6, "\"a\x01\"]": 3, `1}`: 2, `[]]]`: 4, `{"a" "b"}]`: 6, `{"a","b":1}]`: 5, `{"a":1,}]`: 8, `"a":1]`: 4, `tru]`: 1,
+	} {
+		for _, before := range []int{0, 100, 10_000} {
+			text := `["` + strings.Repeat("x", before) + `",`
+			_, err := bare.Copy(io.Discard, &pieces{b: []byte(text + body), n: 1000}, Window{})
+			malformed := new(MalformedError)
+			if !errors.As(err, &malformed) || malformed.Offset != want+int64(len(text)) {
+				t.Errorf("%s behind %d bytes: %v, want a fault at byte %d", body, len(text), err, want+int64(len(text)))
+			}
 		}
 	}
 }
