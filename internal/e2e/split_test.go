@@ -41,7 +41,11 @@ type split struct {
 	internal  map[string]string // internal address by service
 	public    map[string]string
 	processes map[string]*process
+	replicas  shared // what replicas of proxy share; empty for a lone one
 }
+
+// shared is the state that replicas of proxy meet in.
+type shared struct{ store, valkey string }
 
 func startSplit(t *testing.T) stack {
 	t.Helper()
@@ -95,7 +99,7 @@ func (sp *split) start(t *testing.T, name, toriiURL string) {
 	if err := os.WriteFile(config, []byte(sp.config(t, name, toriiURL)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	p := start(t, nil, name+"d", "--config", config)
+	p := start(t, nil, role(name)+"d", "--config", config)
 	sp.processes[name] = p
 	p.waitFor(t, name, func() bool { return answers("http://" + sp.public[name] + "/readyz") })
 }
@@ -105,14 +109,18 @@ func (sp *split) config(t *testing.T, name, toriiURL string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "public: {listen: %s}\ninternal: {listen: %s}\ndebug: {listen: \"\"}\n", sp.public[name], sp.internal[name])
 	file := func(suffix string) string { return filepath.Join(sp.dir, suffix) }
-	own := sp.ca.Files(name)
+	own := sp.ca.Files(role(name))
 	fmt.Fprintf(&b, "mtls: {ca: %s, cert: %s, key: %s}\n", own.CA, own.Cert, own.Key)
 	fmt.Fprintf(&b, "peers: {auth: \"https://%s\", proxy: \"https://%s\", unified: \"https://%s\"}\n", sp.internal["auth"], sp.internal["proxy"], sp.internal["unified"])
-	switch name {
+	switch role(name) {
 	case "auth":
 		fmt.Fprintf(&b, "auth: {store: {url: \"sqlite:%s\"}, keys: {file: %s}, public_url: %s}\n", file("auth.db"), file("keys.yaml"), sp.router.URL)
 	case "proxy":
-		fmt.Fprintf(&b, "proxy: {store: {url: \"sqlite:%s\"}, base_urls: {torii: %s/v1.0}, sealing_keys: %s}\n", file("proxy.db"), toriiURL, sealingKeys)
+		store, rate := "sqlite:"+file("proxy.db"), "{}"
+		if r := sp.replicas; r.valkey != "" {
+			store, rate = r.store, fmt.Sprintf("{replicas: 2, valkey_url: %q}", r.valkey)
+		}
+		fmt.Fprintf(&b, "proxy: {store: {url: %q}, rate: %s, base_urls: {torii: %s/v1.0}, sealing_keys: %s}\n", store, rate, toriiURL, sealingKeys)
 	case "unified":
 		fmt.Fprintf(&b, "unified: {store: {url: \"sqlite:%s\"}, sealing_keys: %s}\n", file("unified.db"), sealingKeys)
 	case "mcp":
@@ -120,6 +128,9 @@ func (sp *split) config(t *testing.T, name, toriiURL string) string {
 	}
 	return b.String()
 }
+
+// role is the service that a process runs: proxy-2 is a second proxy.
+func role(process string) string { return strings.TrimSuffix(process, "-2") }
 
 // sealingKeys is a throwaway key that the replicas of this test share.
 const sealingKeys = `[{id: test, material: "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="}]`

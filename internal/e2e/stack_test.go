@@ -74,8 +74,15 @@ type process struct {
 // start runs a program; the test ends it at the latest.
 func start(t *testing.T, env []string, name string, args ...string) *process {
 	t.Helper()
-	p := &process{cmd: exec.Command(binary(t, name), args...), exited: make(chan error, 1)}
-	p.cmd.Env = append(os.Environ(), env...)
+	cmd := exec.Command(binary(t, name), args...)
+	cmd.Env = append(os.Environ(), env...)
+	return launch(t, name, cmd)
+}
+
+// launch runs a command; the test ends it at the latest.
+func launch(t *testing.T, name string, cmd *exec.Cmd) *process {
+	t.Helper()
+	p := &process{cmd: cmd, exited: make(chan error, 1)}
 	p.cmd.Stdout = io.MultiWriter(&p.output, &p.stdout)
 	p.cmd.Stderr = &p.output
 	if err := p.cmd.Start(); err != nil {

@@ -42,7 +42,9 @@ func transports() []transport {
 		{"Connect JSON", overRPC(jsonCodec(), connecthttp.WithSendCodec(connect.CodecNameJSON)), updateRPC(jsonCodec(), connecthttp.WithSendCodec(connect.CodecNameJSON))},
 		{"gRPC", overRPC(connecthttp.WithGRPC()), updateRPC(connecthttp.WithGRPC())},
 		{"gRPC-Web", overRPC(connecthttp.WithGRPCWeb()), updateRPC(connecthttp.WithGRPCWeb())},
-		{"ListAll", streamRPC(connecthttp.WithGRPC()), nil},
+		{"ListAll over gRPC", streamRPC(connecthttp.WithGRPC()), nil},
+		{"ListAll over gRPC-Web", streamRPC(connecthttp.WithGRPCWeb()), nil},
+		{"ListAll over Connect", streamRPC(connecthttp.WithSendCodec(connect.CodecNameProto)), nil},
 	}
 }
 
@@ -182,8 +184,6 @@ func TestFaultsOfReads(t *testing.T) {
 		large rpcerr.Code // over REST; empty: the same as small
 		query string
 	}{
-		{name: "429 with Retry-After", fault: emulator.Fault{Kind: emulator.FaultRateLimited, RetryAfter: "30"}, small: "RATE_LIMITED"},
-		{name: "429 without Retry-After", fault: emulator.Fault{Kind: emulator.FaultRateLimited}, small: "RATE_LIMITED"},
 		{name: "500", fault: emulator.Fault{Kind: emulator.FaultStatus, Status: 500}, small: "UPSTREAM_ERROR"},
 		{name: "502", fault: emulator.Fault{Kind: emulator.FaultStatus, Status: 502}, small: "UPSTREAM_ERROR"},
 		{name: "503", fault: emulator.Fault{Kind: emulator.FaultStatus, Status: 503}, small: "UPSTREAM_ERROR"},
@@ -243,14 +243,23 @@ func TestFaultsOfWrites(t *testing.T) {
 		want  rpcerr.Code
 		sent  int
 	}{
-		{"429", emulator.Fault{Kind: emulator.FaultRateLimited, RetryAfter: "1"}, "RATE_LIMITED", 1},
 		{"500", emulator.Fault{Kind: emulator.FaultStatus, Status: 500}, "OUTCOME_UNKNOWN", 1},
+		{"502", emulator.Fault{Kind: emulator.FaultStatus, Status: 502}, "OUTCOME_UNKNOWN", 1},
 		{"503", emulator.Fault{Kind: emulator.FaultStatus, Status: 503}, "OUTCOME_UNKNOWN", 1},
+		{"504", emulator.Fault{Kind: emulator.FaultStatus, Status: 504}, "OUTCOME_UNKNOWN", 1},
 		{"slow", emulator.Fault{Kind: emulator.FaultSlow, Delay: 5 * time.Second}, "OUTCOME_UNKNOWN", 1},
 		{"reset before", emulator.Fault{Kind: emulator.FaultResetBefore}, "OUTCOME_UNKNOWN", 1},
 		{"reset after", emulator.Fault{Kind: emulator.FaultResetAfter}, "OUTCOME_UNKNOWN", 1},
 		{"cut", emulator.Fault{Kind: emulator.FaultCut}, "OUTCOME_UNKNOWN", 1},
+		{"reset within", emulator.Fault{Kind: emulator.FaultResetMidBody}, "OUTCOME_UNKNOWN", 1},
 		{"bad JSON", emulator.Fault{Kind: emulator.FaultBadJSON}, "OUTCOME_UNKNOWN", 1},
+		// A good status says that it was done.
+		{"an empty body", emulator.Fault{Kind: emulator.FaultEmptyBody}, "", 1},
+		{"wrong content", emulator.Fault{Kind: emulator.FaultWrongContent}, "OUTCOME_UNKNOWN", 1},
+		{"a redirect", emulator.Fault{Kind: emulator.FaultRedirect, Location: "https://evil.example"}, "OUTCOME_UNKNOWN", 1},
+		{"huge headers", emulator.Fault{Kind: emulator.FaultHugeHeaders}, "OUTCOME_UNKNOWN", 1},
+		{"a gzip bomb", emulator.Fault{Kind: emulator.FaultGzipBomb, Bytes: 32 << 20}, "OUTCOME_UNKNOWN", 1},
+		{"trickle", emulator.Fault{Kind: emulator.FaultTrickle, Delay: time.Millisecond}, "", 1},
 		{"forbidden", emulator.Fault{Kind: emulator.FaultForbidden}, "UPSTREAM_FORBIDDEN", 1},
 		{"422", emulator.Fault{Kind: emulator.FaultStatus, Status: 422}, "UPSTREAM_REJECTED", 1},
 	} {
@@ -259,7 +268,7 @@ func TestFaultsOfWrites(t *testing.T) {
 			b := newBench(t, emulator.Options{NoRateLimits: true}, impatient, hurried(tt.fault))
 			user := b.firstID("users")
 			for _, way := range transports() {
-				if way.update == nil || tt.fault.Kind == emulator.FaultRateLimited && way.name != "REST" {
+				if way.update == nil {
 					continue
 				}
 				t.Run(way.name, func(t *testing.T) {
@@ -279,11 +288,42 @@ func TestFaultsOfWrites(t *testing.T) {
 	}
 }
 
+// TestRateLimitedByTheProvider has the provider refuse once on every transport,
+// with a budget of its own each: the call is told so, a read waits for nothing
+// that does not fit, and a write is not sent again.
+func TestRateLimitedByTheProvider(t *testing.T) {
+	for name, after := range map[string]string{"with Retry-After": "30", "without Retry-After": ""} {
+		for _, way := range transports() {
+			t.Run(name+", "+way.name, func(t *testing.T) {
+				t.Parallel()
+				b := newBench(t, emulator.Options{NoRateLimits: true}, impatient)
+				b.fault(emulator.Fault{Kind: emulator.FaultRateLimited, RetryAfter: after, Operation: "users.list", Times: -1})
+				if got := way.list(b, 20, ""); got != "RATE_LIMITED" {
+					t.Errorf("read: %q, want RATE_LIMITED", got)
+				}
+				if n := b.sent("GET", "/users"); n != 1 {
+					t.Errorf("read %d times, want 1", n)
+				}
+				if way.update == nil {
+					return
+				}
+				b.fault(emulator.Fault{Kind: emulator.FaultRateLimited, RetryAfter: after, Operation: "users.update", Times: -1})
+				if got := way.update(b, "1001", "k"); got != "RATE_LIMITED" {
+					t.Errorf("write: %q, want RATE_LIMITED", got)
+				}
+				if n := b.sent("PUT", "/users/"); n != 1 {
+					t.Errorf("written %d times, want 1", n)
+				}
+			})
+		}
+	}
+}
+
 func TestCircle(t *testing.T) {
 	b := newBench(t, emulator.Options{NoRateLimits: true}, impatient)
 	b.fault(emulator.Fault{Kind: emulator.FaultCursorLoop, Operation: "users.list", Times: -1})
 	for _, way := range transports() {
-		if way.name != "NDJSON" && way.name != "ListAll" {
+		if way.name != "NDJSON" && !strings.HasPrefix(way.name, "ListAll") {
 			continue
 		}
 		t.Run(way.name, func(t *testing.T) {

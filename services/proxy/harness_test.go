@@ -6,10 +6,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -53,13 +55,23 @@ type bench struct {
 	log      *kittest.Log
 	url      string
 	handler  http.Handler
+	open     atomic.Int64 // connections to the stand-in provider
 }
 
 // newBench starts one. Change may set options before anything is built.
 func newBench(t testing.TB, options emulator.Options, change ...func(*Config, *Deps)) *bench {
 	t.Helper()
 	b := &bench{t: t, auth: newFakeAuth(t), emulator: emulator.New(options), log: kittest.Logger(t)}
-	torii := httptest.NewServer(b.emulator)
+	torii := httptest.NewUnstartedServer(b.emulator)
+	torii.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		switch state {
+		case http.StateNew:
+			b.open.Add(1)
+		case http.StateClosed, http.StateHijacked:
+			b.open.Add(-1)
+		}
+	}
+	torii.Start()
 	t.Cleanup(torii.Close)
 	b.link()
 	cfg := DefaultConfig()
@@ -126,6 +138,7 @@ func (b *bench) run() {
 		if err := b.service.Close(); err != nil {
 			b.t.Errorf("Close: %v", err)
 		}
+		b.eventually("no connection to the provider is left", func() bool { return b.open.Load() == 0 })
 	})
 	b.eventually("the service is ready", func() bool { return b.service.Ready() == nil })
 }
