@@ -54,6 +54,11 @@ func (o *Operation) Bind(id string, q query.Query, body []byte) (Binding, error)
 		}
 	}
 	o.bindBody(&b, &bad, body)
+	for _, t := range b.Target.taken {
+		if strings.EqualFold(b.Params[t.param], t.text) {
+			bad.add(t.param, "is not an id")
+		}
+	}
 	if err := bad.err(); err != nil {
 		return Binding{}, err
 	}

@@ -61,6 +61,9 @@ type Target struct {
 	fixed  string   // the whole path where it has no places
 	raw    string   // the escaped path of a raw call, in place of path
 	fields []string // members that the body must have
+	// taken are values that would make the path that of another call, e.g.
+	// metadata in /users/{id}.
+	taken []segment
 }
 
 // A Variant is a target that a member of the body chooses.
@@ -113,6 +116,15 @@ func newOperation(p *Provider, op *catalogv1.Operation) *Operation {
 	return o
 }
 
+// targets are all calls that the operation may make.
+func (o *Operation) targets() []*Target {
+	all := []*Target{&o.Target}
+	for i := range o.Variants {
+		all = append(all, &o.Variants[i].Target)
+	}
+	return all
+}
+
 // refusePaging notes the provider's own paging parameters, which callers must
 // not use, and what to use instead.
 func (o *Operation) refusePaging() {
@@ -148,6 +160,24 @@ func newTarget(req *catalogv1.Request, budget string, perMinute int32) Target {
 		}
 	}
 	return t
+}
+
+// avoid notes the values that would turn the path into another call's. Without
+// it an id could name an operation that the caller's grant does not.
+func (t *Target) avoid(other *Target) {
+	if t.HTTPMethod != other.HTTPMethod || len(t.path) != len(other.path) {
+		return
+	}
+	var taken []segment
+	for i, s := range t.path {
+		switch theirs := other.path[i]; {
+		case s.param != "" && theirs.param == "":
+			taken = append(taken, segment{text: theirs.text, param: s.param})
+		case s.param == "" && theirs.param == "" && s.text != theirs.text:
+			return
+		}
+	}
+	t.taken = append(t.taken, taken...)
 }
 
 func (t *Target) names(param string) bool {

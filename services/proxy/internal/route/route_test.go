@@ -47,6 +47,8 @@ func TestBind(t *testing.T) {
 		{"a body that chooses", "torii.apps.create", "", "", `{"idApp":1}`, "POST https://torii.example/base/v1.0/apps"},
 
 		{"no id", "torii.users.get", "", "", "", "id: is required"},
+		{"an id that is another call", "torii.users.get", "metadata", "", "", "id: is not an id"},
+		{"the same in capitals", "torii.files.get", "URL", "", "", "id: is not an id"},
 		{"a dot for an id", "torii.users.get", "..", "", "", "id: is not an id"},
 		{"no parent", "torii.user_applications.get", "9", "", "", "id_user: is required"},
 		{"an id too many", "torii.me.list", "1", "", "", "not about one record"},
@@ -163,4 +165,48 @@ func FuzzRaw(f *testing.F) {
 			decoded = next
 		}
 	})
+}
+
+// TestNoIDNamesAnotherCall puts every word of every path in the place of every
+// id: what is bound must be the operation's own call, by the same rule that
+// finds the operation of a raw call.
+func TestNoIDNamesAnotherCall(t *testing.T) {
+	p := torii(t)
+	words := map[string]bool{}
+	for _, o := range p.byID {
+		for _, s := range o.Target.path {
+			words[s.text] = s.param == ""
+		}
+	}
+	tried := 0
+	for id, o := range p.byID {
+		for word, fixed := range words {
+			if !fixed || len(o.named) > 0 || !o.Target.names(ParamID) {
+				continue
+			}
+			var q query.Query
+			for _, name := range o.required {
+				q = q.Add(name, "x")
+			}
+			var body strings.Builder
+			for i, name := range o.Target.fields {
+				body.WriteString(map[bool]string{true: "{", false: ","}[i == 0] + `"` + name + `":1`)
+			}
+			if body.Len() > 0 {
+				body.WriteString("}")
+			}
+			b, err := o.Bind(word, q, []byte(body.String()))
+			if err != nil {
+				continue
+			}
+			tried++
+			at := b.Target.URL(&url.URL{}, b.Params, "").Path
+			if found, ok := p.ByPath(b.Target.HTTPMethod, at); ok && found.GetId() != id {
+				t.Errorf("%s of %q calls %s", id, word, found.GetId())
+			}
+		}
+	}
+	if tried == 0 {
+		t.Error("nothing was tried")
+	}
 }

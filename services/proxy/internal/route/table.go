@@ -79,7 +79,21 @@ func newProvider(c *catalog.Catalog, i *catalog.Integration, baseURL string) (*P
 		p.operations[o.Resource][o.Method] = o
 		p.byID[op.GetId()] = o
 	}
+	p.keepApart()
 	return p, nil
+}
+
+// keepApart has every call note the values that belong to others.
+func (p *Provider) keepApart() {
+	var all []*Target
+	for _, o := range p.byID {
+		all = append(all, o.targets()...)
+	}
+	for _, t := range all {
+		for _, other := range all {
+			t.avoid(other)
+		}
+	}
 }
 
 // Provider finds an integration by name.
