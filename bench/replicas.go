@@ -42,6 +42,10 @@ func (b *bench) rowB12(ctx context.Context) error {
 func (b *bench) twoProxies(ctx context.Context, s *stage, redis string) error {
 	one, two := s.get(s.Proxies[0], "/proxy/users?limit=1"), s.get(s.Proxies[1], "/proxy/users?limit=1")
 	both := load.Target{Next: alternate(one, two)}
+	// Linking has shown the accounts to the first proxy only.
+	if err := warm(ctx, load.Target{Next: two}, len(s.accounts)); err != nil {
+		return err
+	}
 	processes := append(s.process("proxy"), s.process("proxy-2")...)
 	r, err := b.interleave(ctx, "replicas, page of 1", []subject{
 		{"one of two", load.Target{Next: one}, processes},
@@ -55,17 +59,19 @@ func (b *bench) twoProxies(ctx context.Context, s *stage, redis string) error {
 	if err != nil {
 		return err
 	}
+	began := time.Now()
 	asked, err := load.Run(ctx, both, b.plan())
 	if err != nil {
 		return err
 	}
+	beats := float64(len(s.Proxies)) * math.Ceil(time.Since(began).Seconds())
 	after, err := commands(ctx, redis)
 	if err != nil {
 		return err
 	}
 	b.add(reading{
-		Row: "B12", What: "scripts run in Redis per warm read", Must: 0, Value: once(float64(after-before) / float64(asked.Requests)),
-		Note: "each account is asked every few seconds; also those that no call waits for",
+		Row: "B12", What: "scripts run in Redis per warm read", Must: 0, Value: once(max(0, float64(after-before)-beats) / float64(asked.Requests)),
+		Note: fmt.Sprintf("of %d scripts %.0f are heartbeats, one a second and proxy; each account is asked every few seconds", after-before, beats),
 	})
 	return nil
 }
