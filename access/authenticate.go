@@ -18,6 +18,9 @@ const (
 	HeaderSecondToken = "Sando-Api-Token"
 )
 
+// HeaderUpstreamStatus is a header of answers to MCP grants: the status that the provider answered with last, for the record of the tool call.
+const HeaderUpstreamStatus = "Sando-Upstream-Status"
+
 // An Authenticator turns a bearer into a caller: auth by its store, everybody else by a [Client].
 type Authenticator interface {
 	// Authenticate answers the caller behind a token or a signed grant; second is the token of [HeaderSecondToken], or empty.

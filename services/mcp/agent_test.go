@@ -353,6 +353,25 @@ func TestOneRecordTooLarge(t *testing.T) {
 	}
 }
 
+// A bound that leaves no room for two records and a note gives them one by one.
+func TestOneRecordAtATime(t *testing.T) {
+	s := mcptest.Start(t)
+	s.Proxy.Rows(3, 400)
+	session := connectAgent(t, s.Create(t, `{"max_result_bytes":1000}`).URL, "")
+	arguments := map[string]any{"limit": 1000}
+	for n := 1; n <= 3; n++ {
+		text := textOf(t, callTool(t, session, "list_all_torii_users", arguments))
+		var page struct {
+			Result []struct{ ID int } `json:"result"`
+			Next   string             `json:"next_cursor"`
+		}
+		if err := json.Unmarshal([]byte(text), &page); err != nil || len(page.Result) != 1 || page.Result[0].ID != n || len(text) > 1000 {
+			t.Fatalf("page %d: %s", n, text)
+		}
+		arguments["next_cursor"] = page.Next
+	}
+}
+
 func TestToolsListPages(t *testing.T) {
 	s := mcptest.Start(t, func(c *configType) { c.ToolsPageSize = 10 })
 	session := connectAgent(t, s.Create(t, "").URL, "")

@@ -31,7 +31,7 @@ func TestCallsAreRecorded(t *testing.T) {
 		fails                 error
 		want                  *authv1.LogEntry
 	}{
-		{"success", "get_single_torii_user_by_id", `{"id":7}`, nil, &authv1.LogEntry{Action: "torii.users.get", Status: new(int32(200)), Arguments: rawJSON(`{"id":7}`)}},
+		{"success", "get_single_torii_user_by_id", `{"id":7}`, nil, &authv1.LogEntry{Action: "torii.users.get", Status: new(int32(200)), UpstreamStatus: new(int32(200)), Arguments: rawJSON(`{"id":7}`)}},
 		{
 			"bad arguments", "get_single_torii_user_by_id", `{}`, nil,
 			&authv1.LogEntry{Action: "torii.users.get", Status: new(int32(400)), Code: new("VALIDATION_FAILED")},

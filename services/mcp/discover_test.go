@@ -63,6 +63,10 @@ func TestDiscovery(t *testing.T) {
 		if result, err = through("list_all_torii_users", `{"limit":"x"}`); err != nil || !result.IsError || !strings.Contains(textOf(t, result), "VALIDATION_FAILED") {
 			t.Errorf("bad arguments: %v %v", result, err)
 		}
+		_, err = session.CallTool(t.Context(), &sdk.CallToolParams{Name: "list_all_torii_users"})
+		if refusal, ok := errors.AsType[*jsonrpc.Error](err); !ok || !strings.Contains(string(refusal.Data), "UNKNOWN_TOOL") || !strings.Contains(refusal.Message, "through call_tool") {
+			t.Errorf("a tool that is not listed: %v", err)
+		}
 		_, err = through(deleteContract, `{"id":1}`)
 		if refusal, ok := errors.AsType[*jsonrpc.Error](err); !ok || !strings.Contains(string(refusal.Data), "OPERATION_NOT_GRANTED") {
 			t.Errorf("out of scope: %v", err)

@@ -35,11 +35,13 @@ func TestPlaces(t *testing.T) {
 		{"page", "torii.users.list", `{"limit":10,"next_cursor":"c","q":"a b&c"}`, "", "q=a+b%26c", "", 10},
 		{"false is given", "torii.users.list", `{"isExternal":false}`, "", "isExternal=false", "", 0},
 		{"body as it came", "torii.apps.update", `{"id":1,"c_x":{"a":[1.0,9007199254740993]}}`, "1", "", `{"c_x":{"a":[1.0,9007199254740993]}}`, 0},
+		{"integers of clients that have floats only", "torii.users.list", `{"limit":10.0}`, "", "", "", 10},
+		{"an id of such a client", "torii.users.get", `{"id":7.0}`, "7", "", "", 0},
 		{"no arguments", "torii.roles.list", ``, "", "", "", 0},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			v, err := argument.Read(operation(t, test.operation), []byte(test.arguments))
+			v, err := argument.NewReader(operation(t, test.operation)).Read([]byte(test.arguments))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -54,7 +56,7 @@ func TestPlaces(t *testing.T) {
 func TestFaults(t *testing.T) {
 	tests := []struct{ operation, arguments, field, says string }{
 		{"torii.users.list", `[]`, "arguments", "must be a JSON object"},
-		{"torii.users.list", `{"q":"a","q":"b"}`, "arguments", "duplicate"},
+		{"torii.users.list", `{"q":"a","q":"b"}`, "arguments", `has "q" more than once`},
 		{"torii.users.list", `{"q":"a"`, "arguments", "not valid JSON"},
 		{"torii.users.list", `{"limit":0}`, "limit", "at least 1"},
 		{"torii.users.list", `{"limit":1.5}`, "limit", "must be an integer, not number"},
@@ -66,7 +68,7 @@ func TestFaults(t *testing.T) {
 		{"torii.contracts.create", `{"name":"a","idApp":1}`, "status", "is required"},
 	}
 	for _, test := range tests {
-		_, err := argument.Read(operation(t, test.operation), []byte(test.arguments))
+		_, err := argument.NewReader(operation(t, test.operation)).Read([]byte(test.arguments))
 		e, ok := err.(*rpcerr.Error)
 		if !ok || e.Code != rpcerr.ValidationFailed || len(e.Violations) == 0 {
 			t.Errorf("%s %s: %v", test.operation, test.arguments, err)
@@ -98,7 +100,7 @@ func TestFiles(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			v, err := argument.Read(op, []byte(test.arguments))
+			v, err := argument.NewReader(op).Read([]byte(test.arguments))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -119,14 +121,14 @@ func FuzzRead(f *testing.F) {
 	f.Add(`{"id":1,"name":"x","c":[1,{"a":null}]}`)
 	f.Add(`{"id":"9","value":{"amount":1e400}}`)
 	f.Fuzz(func(t *testing.T, arguments string) {
-		v, err := argument.Read(op, []byte(arguments))
+		v, err := argument.NewReader(op).Read([]byte(arguments))
 		if err != nil {
 			if e, ok := err.(*rpcerr.Error); !ok || len(e.Violations) == 0 {
 				t.Fatalf("%v", err)
 			}
 			return
 		}
-		if _, err := argument.Read(op, []byte(`{"id":1,"x":`+string(v.Body())+`}`)); err != nil {
+		if _, err := argument.NewReader(op).Read([]byte(`{"id":1,"x":` + string(v.Body()) + `}`)); err != nil {
 			t.Fatalf("body %s: %v", v.Body(), err)
 		}
 	})

@@ -2,11 +2,13 @@ package argument
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"math/big"
 	"net/mail"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -95,14 +97,22 @@ func checkFormat(format, v string) string {
 }
 
 func checkNumber(s *catalogv1.Schema, raw jsontext.Value) []string {
+	if whole, err := strconv.ParseInt(string(raw), 10, 64); err == nil {
+		return checkBounds(s, func(bound int64) int { return cmp.Compare(whole, bound) })
+	}
 	n, ok := new(big.Rat).SetString(string(raw))
 	if !ok {
 		return []string{"is not a number of a sensible size"}
 	}
-	if s.Minimum != nil && n.Cmp(big.NewRat(s.GetMinimum(), 1)) < 0 {
+	return checkBounds(s, func(bound int64) int { return n.Cmp(big.NewRat(bound, 1)) })
+}
+
+// checkBounds holds a number to its bounds, by how it compares with one.
+func checkBounds(s *catalogv1.Schema, compare func(bound int64) int) []string {
+	if s.Minimum != nil && compare(s.GetMinimum()) < 0 {
 		return []string{fmt.Sprintf("must be at least %d", s.GetMinimum())}
 	}
-	if s.Maximum != nil && n.Cmp(big.NewRat(s.GetMaximum(), 1)) > 0 {
+	if s.Maximum != nil && compare(s.GetMaximum()) > 0 {
 		return []string{fmt.Sprintf("must be at most %d", s.GetMaximum())}
 	}
 	return nil
@@ -223,7 +233,17 @@ func isDigits(s string) bool {
 	return s != "" && len(s) <= 40 && strings.Trim(s, "0123456789") == ""
 }
 
-// isInteger takes integers as they are usually written; 1e3 and 5.0 are left to "number".
+// whole writes an integer as one where it came as a decimal without a fraction, such as 5.0: JSON Schema takes it for an integer, and clients whose
+// numbers are all floats send it.
+func whole(s *catalogv1.Schema, raw jsontext.Value) jsontext.Value {
+	digits, zeros, ok := strings.Cut(string(raw), ".")
+	if !ok || raw.Kind() != '0' || !slices.Contains(s.GetTypes(), "integer") || strings.Trim(zeros, "0") != "" || !isInteger(digits) {
+		return raw
+	}
+	return jsontext.Value(digits)
+}
+
+// isInteger takes integers as they are usually written; 1e3 is left to "number".
 func isInteger(s string) bool { return isDigits(strings.TrimPrefix(s, "-")) }
 
 // text is the value of a JSON string.

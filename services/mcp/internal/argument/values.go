@@ -3,6 +3,7 @@ package argument
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -29,17 +30,28 @@ type value struct {
 	raw    jsontext.Value
 }
 
-// Read parses and checks the arguments of an operation and of the tool's own fields; nothing and null are no arguments. The error is
-// VALIDATION_FAILED and names every fault with what would be right.
-func Read(op *catalogv1.Operation, raw []byte, own ...*catalogv1.Field) (*Values, error) {
-	members, err := object(raw)
-	if err != nil {
-		return nil, rpcerr.Invalid("arguments", err.Error())
-	}
+// A Reader reads the arguments of one operation. It is made once and may be used concurrently.
+type Reader struct {
+	operation *catalogv1.Operation
+	known     []catalog.Argument
+}
+
+// NewReader makes a reader for the arguments of an operation and the tool's own fields.
+func NewReader(op *catalogv1.Operation, own ...*catalogv1.Field) *Reader {
 	known := catalog.Arguments(op)
 	for _, f := range own {
 		known = append(known, catalog.Argument{Name: f.GetName(), In: catalog.InSando, Field: f})
 	}
+	return &Reader{operation: op, known: known}
+}
+
+// Read parses and checks arguments; nothing and null are no arguments. The error is VALIDATION_FAILED and names every fault with what would be right.
+func (r *Reader) Read(raw []byte) (*Values, error) {
+	members, err := object(raw)
+	if err != nil {
+		return nil, rpcerr.Invalid("arguments", err.Error())
+	}
+	op, known := r.operation, r.known
 	v := &Values{operation: op, given: make([]value, 0, len(members))}
 	var faults []rpcerr.Violation
 	fault := func(field, text string) { faults = append(faults, rpcerr.Violation{Field: field, Description: text}) }
@@ -54,6 +66,7 @@ func Read(op *catalogv1.Operation, raw []byte, own ...*catalogv1.Field) (*Values
 			}
 			continue
 		}
+		raw = whole(a.Field.GetSchema(), raw)
 		if raw.Kind() != 'n' {
 			for _, text := range check(a.Field.GetSchema(), raw) {
 				fault(a.Name, text)
@@ -147,15 +160,25 @@ func object(raw []byte) (members, error) {
 	for dec.PeekKind() != '}' {
 		name, err := dec.ReadToken()
 		if err != nil {
-			return nil, fmt.Errorf("is not valid JSON: %w", err)
+			return nil, unreadable(err)
 		}
 		m := member{name: name.String()}
 		value, err := dec.ReadValue()
 		if err != nil {
-			return nil, fmt.Errorf("is not valid JSON: %w", err)
+			return nil, unreadable(err)
 		}
 		m.raw = value.Clone()
 		out = append(out, m)
 	}
 	return out, nil
+}
+
+// unreadable says what is wrong with an object, in words for whoever sent it.
+func unreadable(err error) error {
+	if errors.Is(err, jsontext.ErrDuplicateName) {
+		if at, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
+			return fmt.Errorf("has %q more than once", at.JSONPointer.LastToken())
+		}
+	}
+	return errors.New("is not valid JSON")
 }

@@ -11,7 +11,6 @@ import (
 	"github.com/sando-dev/sando/access"
 	"github.com/sando-dev/sando/catalog"
 	"github.com/sando-dev/sando/kit/rpcerr"
-	"github.com/sando-dev/sando/services/mcp/internal/argument"
 	"github.com/sando-dev/sando/services/mcp/internal/tool"
 )
 
@@ -85,7 +84,7 @@ func (b *Builder) sample(ctx context.Context, in Input) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	values, err := argument.Read(list.Operation, raw)
+	values, err := list.Read(raw, false)
 	if err != nil {
 		return nil, err
 	}

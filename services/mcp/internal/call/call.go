@@ -5,8 +5,10 @@ package call
 import (
 	"context"
 	"encoding/json"
+	"strconv"
 	"time"
 
+	"connectrpc.com/connect/v2"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
@@ -66,6 +68,15 @@ type Input struct {
 	Key string
 	// Client is the client's own name and version, as far as it is known.
 	Client string
+	// Upstream is told the status that the provider answered with, where it was asked.
+	Upstream *int32
+}
+
+// answered notes what the provider answered, as the service says that asked it.
+func (in Input) answered(info *connect.CallInfo) {
+	if status, err := strconv.ParseInt(info.ResponseHeader().Get(access.HeaderUpstreamStatus), 10, 32); err == nil && in.Upstream != nil {
+		*in.Upstream = int32(status)
+	}
 }
 
 // A Backend carries out the calls of one kind of tool. The answer is one JSON object.
@@ -154,6 +165,8 @@ type work struct {
 	// tool is what is called in the end; for call_tool, the tool that it names.
 	tool      *tool.Tool
 	arguments *argument.Values
+	// upstream is the status that the provider answered with; 0 where it was not asked.
+	upstream int32
 	// refused says that the server does not have the tool; asked that nothing was done but a question put; done that a write was carried out.
 	refused, asked, done bool
 }
@@ -170,12 +183,12 @@ func (p *Pipeline) carryOut(ctx context.Context, w *work) (Outcome, error) {
 		return Outcome{}, err
 	}
 	confirm := w.Set.Confirms(w.tool)
-	values, err := w.read(confirm)
+	values, err := w.tool.Read(w.Arguments, confirm)
 	if err != nil {
 		return Outcome{}, err
 	}
 	w.arguments = values
-	in := Input{Tool: w.tool, Arguments: values, MaxBytes: w.MaxBytes, Client: w.Client}
+	in := Input{Tool: w.tool, Arguments: values, MaxBytes: w.MaxBytes, Client: w.Client, Upstream: &w.upstream}
 	if confirm {
 		question, key, err := p.Gate.pass(ctx, w)
 		if err != nil || question != nil {
@@ -225,7 +238,7 @@ func (p *Pipeline) find(w *work) error {
 	if t.Backend != tool.Discovery || t.Name != tool.CallTool {
 		return nil
 	}
-	outer, err := argument.Read(t.Operation, w.Arguments)
+	outer, err := t.Read(w.Arguments, false)
 	if err != nil {
 		return err
 	}
@@ -239,6 +252,11 @@ func (p *Pipeline) find(w *work) error {
 // refuse says why the server has no such tool: it is outside of its scope, or there is none.
 func (p *Pipeline) refuse(w *work) error {
 	w.refused = true
+	if t, ok := w.Set.Selected(w.Name); ok {
+		w.tool = t
+		return rpcerr.Newf(access.CodeUnknownTool, "%q is not listed here, it is called through %s", w.Name, tool.CallTool).
+			WithFix("Call " + tool.CallTool + " with the name and the arguments of the tool.")
+	}
 	if t, ok := p.known[w.Name]; ok {
 		w.tool = t
 		return rpcerr.Newf(access.CodeOperationNotGranted, "the tool %q is outside the scope of this server", w.Name)
@@ -262,13 +280,6 @@ func (w *work) granted(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-func (w *work) read(confirm bool) (*argument.Values, error) {
-	if confirm {
-		return argument.Read(w.tool.Operation, w.Arguments, tool.ConfirmField())
-	}
-	return argument.Read(w.tool.Operation, w.Arguments)
 }
 
 // unrecorded is the error of a call whose record could not be written. What was done cannot be taken back, so it is said.

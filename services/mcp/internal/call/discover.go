@@ -7,13 +7,12 @@ import (
 
 	"github.com/sando-dev/sando/access"
 	"github.com/sando-dev/sando/kit/rpcerr"
-	"github.com/sando-dev/sando/services/mcp/internal/argument"
 	"github.com/sando-dev/sando/services/mcp/internal/tool"
 )
 
 // discover answers the discovery tools that need nobody else.
 func discover(w *work) ([]byte, error) {
-	values, err := argument.Read(w.tool.Operation, w.Arguments)
+	values, err := w.tool.Read(w.Arguments, false)
 	if err != nil {
 		return nil, err
 	}

@@ -61,10 +61,13 @@ func (l *lister) list(ctx context.Context, in Input, fetch func(ctx context.Cont
 		if err != nil || len(body) <= in.MaxBytes {
 			return body, err
 		}
-		fit := rowsWithin(got.rows, in.MaxBytes-(len(body)-len(got.rows))-noteRoom)
-		if fit == 0 {
+		if limit == 1 {
+			if len(got.body) <= in.MaxBytes {
+				return got.body, nil // its limit has to say it
+			}
 			break
 		}
+		fit := max(1, rowsWithin(got.rows, in.MaxBytes-(len(body)-len(got.rows))-noteRoom))
 		limit, note = min(fit, limit-1), cutNote(fit, max(asked, limit), in.MaxBytes)
 	}
 	return nil, rpcerr.Newf(rpcerr.ResultTooLarge, "one record alone is larger than the %d bytes that this server allows", in.MaxBytes).

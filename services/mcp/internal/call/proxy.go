@@ -41,6 +41,7 @@ func NewProxy(client *connect.Client, errs *rpcerr.Table) *Proxy {
 // Call implements [Backend].
 func (p *Proxy) Call(ctx context.Context, in Input) ([]byte, error) {
 	ctx, info := connect.NewClientContext(ctx)
+	defer in.answered(info)
 	if in.Key != "" {
 		info.RequestHeader().Set(headerIdempotencyKey, in.Key)
 	}

@@ -82,6 +82,9 @@ func (p *Pipeline) entry(ctx context.Context, w *work, outcome error) (*authv1.L
 
 // describe adds how the call ended, as REST would show it.
 func (p *Pipeline) describe(e *authv1.LogEntry, w *work, outcome error) {
+	if w.upstream != 0 {
+		e.UpstreamStatus = &w.upstream
+	}
 	if outcome == nil && w.asked {
 		outcome = rpcerr.New(access.CodeConfirmationRequired, "")
 	}

@@ -32,6 +32,7 @@ func NewUnified(client *connect.Client, errs *rpcerr.Table) *Unified {
 // Call implements [Backend].
 func (u *Unified) Call(ctx context.Context, in Input) ([]byte, error) {
 	ctx, info := connect.NewClientContext(ctx)
+	defer in.answered(info)
 	if in.Key != "" {
 		info.RequestHeader().Set(headerIdempotencyKey, in.Key)
 	}

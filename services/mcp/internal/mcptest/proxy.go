@@ -103,6 +103,9 @@ func (p *Proxy) keep(ctx context.Context, method string, m proto.Message, file [
 	c := Proxied{Method: method, Message: proto.Clone(m), Bytes: file}
 	if info, ok := connect.CallInfoForServerContext(ctx); ok {
 		c.Bearer, c.Key = info.RequestHeader().Get(access.HeaderAuthorization), info.RequestHeader().Get("Idempotency-Key")
+		if p.fail == nil {
+			info.ResponseHeader().Set(access.HeaderUpstreamStatus, "200")
+		}
 	}
 	p.calls = append(p.calls, c)
 	if p.fail != nil {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/sando-dev/sando/catalog"
 	catalogv1 "github.com/sando-dev/sando/gen/sando/catalog/v1"
+	"github.com/sando-dev/sando/services/mcp/internal/argument"
 )
 
 // A Backend is what carries out a tool's calls.
@@ -45,6 +46,16 @@ type Tool struct {
 
 	// confirmInput is Input with confirm_token, for servers that ask for a confirmation.
 	confirmInput json.RawMessage
+	// reader and confirmReader read the arguments of either.
+	reader, confirmReader *argument.Reader
+}
+
+// Read reads the arguments of a call; confirm_token is one of them where a confirmation is asked for.
+func (t *Tool) Read(raw []byte, confirm bool) (*argument.Values, error) {
+	if confirm {
+		return t.confirmReader.Read(raw)
+	}
+	return t.reader.Read(raw)
 }
 
 // ArgumentConfirm is the argument that repeats a call with the user's consent.
@@ -153,6 +164,7 @@ func (t *Tool) describe() error {
 		return fmt.Errorf("tool %s: %w", t.Name, err)
 	}
 	t.Input, t.Output, t.confirmInput = input, output, confirm
+	t.reader, t.confirmReader = argument.NewReader(t.Operation), argument.NewReader(t.Operation, ConfirmField())
 	return nil
 }
 

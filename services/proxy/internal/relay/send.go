@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/sando-dev/sando/access"
 	"github.com/sando-dev/sando/kit/rpcerr"
 	"github.com/sando-dev/sando/services/proxy/internal/budget"
 	"github.com/sando-dev/sando/services/proxy/internal/query"
@@ -157,6 +158,9 @@ func (s *Service) attempt(ctx context.Context, c *call, sh *shipment, permit bud
 		return nil, err
 	}
 	c.upstreamStatus = resp.Status
+	if c.caller.Grant.Kind == access.KindMCP {
+		c.header.Set(access.HeaderUpstreamStatus, strconv.Itoa(resp.Status))
+	}
 	permit.Learn(resp.Status, resp.Header)
 	s.showBudget(c, sh.target)
 	return resp, nil
