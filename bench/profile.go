@@ -14,7 +14,8 @@ import (
 // profileTime is how long a profile is taken; the load goes on a little longer.
 const profileTime = 5 * time.Second
 
-// profiles takes CPU profiles of services under the load of rows B1, B7 and B8, each service as a process of its own.
+// profiles takes CPU profiles of services under the load of rows B1, B7 and B8, each service as a process of its own, and of B8 in one process, which
+// is what the row measures.
 func (b *bench) profiles(ctx context.Context) error {
 	s, err := b.needSplit(ctx)
 	if err != nil {
@@ -39,7 +40,14 @@ func (b *bench) profiles(ctx context.Context) error {
 	if err := warm(ctx, load.Target{Next: agentCalls(urls, callBody())}, len(urls)); err != nil {
 		return err
 	}
-	return b.profileOf(ctx, s, "mcp", "call", agentCalls(urls, callBody()))
+	if err := b.profileOf(ctx, s, "mcp", "call", agentCalls(urls, callBody())); err != nil {
+		return err
+	}
+	agents, err := b.needAgents(ctx)
+	if err != nil {
+		return err
+	}
+	return b.profileOf(ctx, b.allInOne, "proxy", "and-mcp-call", agentCalls(agents.urls, callBody()))
 }
 
 func (b *bench) profileOf(ctx context.Context, s *stage, service, name string, next func() load.Call) error {
