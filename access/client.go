@@ -51,6 +51,7 @@ type Client struct {
 
 	mu         sync.Mutex
 	onAccounts []func(ids []string)
+	onAnswers  []func(answers []string)
 }
 
 // New makes a client over auth's internal mount. It answers nothing until Run has loaded the signing keys.
@@ -73,6 +74,13 @@ func (c *Client) OnAccounts(f func(ids []string)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.onAccounts = append(c.onAccounts, f)
+}
+
+// OnAnswers calls f with sealed answers to questions of tool calls, see McpAnswerService. Register before Run; f must not block.
+func (c *Client) OnAnswers(f func(answers []string)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.onAnswers = append(c.onAnswers, f)
 }
 
 // Authenticate implements [Authenticator]. A warm call costs one hash and one look-up.

@@ -118,6 +118,9 @@ func (c *Client) apply(ctx context.Context, event *internalauthv1.WatchRevocatio
 			return err
 		}
 	}
+	if len(event.McpAnswers) > 0 {
+		c.tellAnswers(event.McpAnswers)
+	}
 	if len(event.TokenIds) == 0 && len(event.IntegratedAccountIds) == 0 {
 		return nil
 	}
@@ -157,5 +160,14 @@ func (c *Client) tellAccounts(ids []string) {
 	c.mu.Unlock()
 	for _, f := range listeners {
 		f(ids)
+	}
+}
+
+func (c *Client) tellAnswers(answers []string) {
+	c.mu.Lock()
+	listeners := c.onAnswers
+	c.mu.Unlock()
+	for _, f := range listeners {
+		f(answers)
 	}
 }

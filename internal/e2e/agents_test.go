@@ -22,6 +22,10 @@ func TestOtherPeoplesClients(t *testing.T) {
 			command(t, dir, []string{"MCP_URL=" + s.mcpURL}, node, script)
 		})
 	}
+	t.Run("elicitation.mjs", func(t *testing.T) {
+		_, _, confirming := newServer(t, s, `{"confirm_destructive":true}`)
+		command(t, dir, []string{"MCP_URL=" + confirming}, node, "elicitation.mjs")
+	})
 }
 
 // The conformance suite of the protocol finds nothing beyond the failures that are listed with their reasons.

@@ -223,6 +223,7 @@ func (s *Service) buildInternal(d Deps) error {
 	internalauthv1connect.RegisterAccountServiceHandler(s.internal, rpc.Credentials{Accounts: s.accounts, Catalog: s.catalog})
 	internalauthv1connect.RegisterAuditServiceHandler(s.internal, rpc.Audit{Appender: s.appender})
 	internalauthv1connect.RegisterMcpServerRecordServiceHandler(s.internal, rpc.Servers{Bearers: s.bearers, Cursors: s.keys.cursors})
+	internalauthv1connect.RegisterMcpAnswerServiceHandler(s.internal, rpc.Answers{Hub: s.hub, Store: s.store, Now: s.now})
 	return access.RequireRules(s.internal.Specs(), rpc.InternalRules())
 }
 

@@ -86,8 +86,10 @@ func TestMCPServers(t *testing.T) {
 	if err != nil || len(listed.GetServers()) != 1 || listed.GetServers()[0].GetName() != "agent 2" {
 		t.Errorf("listed: %v, %v", listed, err)
 	}
-	own := access.WithCaller(t.Context(), &access.Caller{Bearer: look(rotated.GetToken(), "").GetGrant()})
-	if _, err := servers.TouchMcpServerRecord(own, &iv1.TouchMcpServerRecordRequest{Id: made.GetServer().GetId(), Client: "agent/1"}); err != nil {
+	if _, err := servers.TouchMcpServerRecords(t.Context(), &iv1.TouchMcpServerRecordsRequest{Uses: []*iv1.McpServerUse{
+		{EnvironmentId: made.GetServer().GetEnvironmentId(), Id: "gone", Client: "other/1"},
+		{EnvironmentId: made.GetServer().GetEnvironmentId(), Id: made.GetServer().GetId(), Client: "agent/1"},
+	}}); err != nil {
 		t.Fatal(err)
 	}
 	got, err := servers.GetMcpServerRecord(ctx, &iv1.GetMcpServerRecordRequest{IntegratedAccountId: id, Id: made.GetServer().GetId()})

@@ -21,13 +21,16 @@ type Config struct {
 	SealingKeys []sealed.Key `yaml:"sealing_keys"`
 	// CallTimeout bounds one tool call.
 	CallTimeout time.Duration `yaml:"call_timeout"`
+	// AskTimeout is how long a call waits for its user's answer where the client is asked on the stream of the call, as clients of 2025-06-18 and
+	// 2025-11-25 are. Then the call is answered with a confirm token. Most clients give up on a call after a minute.
+	AskTimeout time.Duration `yaml:"ask_timeout"`
 	// ToolsPageSize is how many tools one page of tools/list holds.
 	ToolsPageSize int `yaml:"tools_page_size"`
 }
 
 // DefaultConfig is a configuration that lacks only the sealing keys.
 func DefaultConfig() Config {
-	return Config{CallTimeout: time.Minute, ToolsPageSize: 50}
+	return Config{CallTimeout: time.Minute, AskTimeout: 50 * time.Second, ToolsPageSize: 50}
 }
 
 // check says what is wrong with a configuration.
@@ -38,6 +41,9 @@ func (c Config) check() error {
 	}
 	if c.CallTimeout <= 0 {
 		errs = append(errs, errors.New("call_timeout must be longer than nothing"))
+	}
+	if c.AskTimeout <= 0 {
+		errs = append(errs, errors.New("ask_timeout must be longer than nothing"))
 	}
 	if c.ToolsPageSize < 1 {
 		errs = append(errs, errors.New("tools_page_size must be at least 1"))

@@ -167,7 +167,7 @@ func TestTransportRules(t *testing.T) {
 		{"Accept of both", "POST", listBody, []string{"Accept", "application/json, text/event-stream"}, 200, `"tools"`},
 		{"wrong content type", "POST", listBody, []string{"Content-Type", "text/plain"}, 415, ""},
 		{"unknown old version", "POST", listBody, []string{"Mcp-Protocol-Version", "2023-01-01"}, 400, `"code":-32022`},
-		{"session of another server is ignored", "POST", listBody, []string{"Mcp-Session-Id", "abc"}, 200, `"tools"`},
+		{"session that cannot be read is passed over", "POST", listBody, []string{"Mcp-Session-Id", "abc"}, 200, `"tools"`},
 		{"batch in 2025-03-26", "POST", batch, []string{"Mcp-Protocol-Version", "2025-03-26"}, 200, `"tools"`},
 		{"batch in no version", "POST", batch, nil, 200, `"tools"`},
 		{"batch in 2024-11-05", "POST", batch, []string{"Mcp-Protocol-Version", "2024-11-05"}, 400, `"code":-32600`},

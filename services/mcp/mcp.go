@@ -16,6 +16,8 @@ import (
 
 	"github.com/sando-dev/sando/access"
 	"github.com/sando-dev/sando/catalog"
+	internalauthv1 "github.com/sando-dev/sando/gen/sando/internalauth/v1"
+	"github.com/sando-dev/sando/gen/sando/internalauth/v1/internalauthv1connect"
 	mcpv1 "github.com/sando-dev/sando/gen/sando/mcp/v1"
 	"github.com/sando-dev/sando/gen/sando/mcp/v1/mcpv1connect"
 	"github.com/sando-dev/sando/kit/app"
@@ -124,6 +126,9 @@ func (s *Service) buildEndpoints(p parts) error {
 		Tools:         p.tools,
 		Pipeline:      s.pipeline(p),
 		Seen:          s.seen,
+		Ring:          p.ring,
+		AskTimeout:    p.cfg.AskTimeout,
+		Relay:         relay(p.Auth),
 		Origins:       p.cfg.AllowedOrigins,
 		PageSize:      p.cfg.ToolsPageSize,
 		Version:       app.Version(),
@@ -131,11 +136,21 @@ func (s *Service) buildEndpoints(p parts) error {
 	if err != nil {
 		return err
 	}
+	s.access.OnAnswers(agents.Answered)
 	if s.endpoint, err = agents.Handler(); err != nil {
 		return err
 	}
 	s.builder, err = agents.Builder(p.builders)
 	return err
+}
+
+// relay hands users' answers to every replica by way of auth.
+func relay(auth *connect.Client) func(context.Context, string) error {
+	answers := internalauthv1connect.NewMcpAnswerServiceClient(auth)
+	return func(ctx context.Context, answer string) error {
+		_, err := answers.RelayMcpAnswer(ctx, &internalauthv1.RelayMcpAnswerRequest{Answer: answer})
+		return err
+	}
 }
 
 func (s *Service) pipeline(p parts) *call.Pipeline {

@@ -646,31 +646,35 @@ func (*DeleteMcpServerRecordResponse) Descriptor() ([]byte, []int) {
 	return file_sando_internal_auth_v1_mcp_server_proto_rawDescGZIP(), []int{11}
 }
 
-// TouchMcpServerRecordRequest names a server and its client.
-type TouchMcpServerRecordRequest struct {
+// McpServerUse is the use of one server.
+type McpServerUse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
+	// Environment.
+	EnvironmentId string `protobuf:"bytes,1,opt,name=environment_id,json=environmentId,proto3" json:"environment_id,omitempty"`
 	// Server.
-	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Id string `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
 	// Client name and version.
-	Client        string `protobuf:"bytes,2,opt,name=client,proto3" json:"client,omitempty"`
+	Client string `protobuf:"bytes,3,opt,name=client,proto3" json:"client,omitempty"`
+	// When it was used last.
+	UsedAt        *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=used_at,json=usedAt,proto3" json:"used_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
-func (x *TouchMcpServerRecordRequest) Reset() {
-	*x = TouchMcpServerRecordRequest{}
+func (x *McpServerUse) Reset() {
+	*x = McpServerUse{}
 	mi := &file_sando_internal_auth_v1_mcp_server_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *TouchMcpServerRecordRequest) String() string {
+func (x *McpServerUse) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*TouchMcpServerRecordRequest) ProtoMessage() {}
+func (*McpServerUse) ProtoMessage() {}
 
-func (x *TouchMcpServerRecordRequest) ProtoReflect() protoreflect.Message {
+func (x *McpServerUse) ProtoReflect() protoreflect.Message {
 	mi := &file_sando_internal_auth_v1_mcp_server_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
@@ -682,46 +686,62 @@ func (x *TouchMcpServerRecordRequest) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use TouchMcpServerRecordRequest.ProtoReflect.Descriptor instead.
-func (*TouchMcpServerRecordRequest) Descriptor() ([]byte, []int) {
+// Deprecated: Use McpServerUse.ProtoReflect.Descriptor instead.
+func (*McpServerUse) Descriptor() ([]byte, []int) {
 	return file_sando_internal_auth_v1_mcp_server_proto_rawDescGZIP(), []int{12}
 }
 
-func (x *TouchMcpServerRecordRequest) GetId() string {
+func (x *McpServerUse) GetEnvironmentId() string {
+	if x != nil {
+		return x.EnvironmentId
+	}
+	return ""
+}
+
+func (x *McpServerUse) GetId() string {
 	if x != nil {
 		return x.Id
 	}
 	return ""
 }
 
-func (x *TouchMcpServerRecordRequest) GetClient() string {
+func (x *McpServerUse) GetClient() string {
 	if x != nil {
 		return x.Client
 	}
 	return ""
 }
 
-// TouchMcpServerRecordResponse confirms.
-type TouchMcpServerRecordResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+func (x *McpServerUse) GetUsedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.UsedAt
+	}
+	return nil
+}
+
+// TouchMcpServerRecordsRequest says what was used.
+type TouchMcpServerRecordsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Uses, one for each server; at most 1000.
+	Uses          []*McpServerUse `protobuf:"bytes,1,rep,name=uses,proto3" json:"uses,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
-func (x *TouchMcpServerRecordResponse) Reset() {
-	*x = TouchMcpServerRecordResponse{}
+func (x *TouchMcpServerRecordsRequest) Reset() {
+	*x = TouchMcpServerRecordsRequest{}
 	mi := &file_sando_internal_auth_v1_mcp_server_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *TouchMcpServerRecordResponse) String() string {
+func (x *TouchMcpServerRecordsRequest) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*TouchMcpServerRecordResponse) ProtoMessage() {}
+func (*TouchMcpServerRecordsRequest) ProtoMessage() {}
 
-func (x *TouchMcpServerRecordResponse) ProtoReflect() protoreflect.Message {
+func (x *TouchMcpServerRecordsRequest) ProtoReflect() protoreflect.Message {
 	mi := &file_sando_internal_auth_v1_mcp_server_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
@@ -733,9 +753,53 @@ func (x *TouchMcpServerRecordResponse) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use TouchMcpServerRecordResponse.ProtoReflect.Descriptor instead.
-func (*TouchMcpServerRecordResponse) Descriptor() ([]byte, []int) {
+// Deprecated: Use TouchMcpServerRecordsRequest.ProtoReflect.Descriptor instead.
+func (*TouchMcpServerRecordsRequest) Descriptor() ([]byte, []int) {
 	return file_sando_internal_auth_v1_mcp_server_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *TouchMcpServerRecordsRequest) GetUses() []*McpServerUse {
+	if x != nil {
+		return x.Uses
+	}
+	return nil
+}
+
+// TouchMcpServerRecordsResponse confirms.
+type TouchMcpServerRecordsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TouchMcpServerRecordsResponse) Reset() {
+	*x = TouchMcpServerRecordsResponse{}
+	mi := &file_sando_internal_auth_v1_mcp_server_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TouchMcpServerRecordsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TouchMcpServerRecordsResponse) ProtoMessage() {}
+
+func (x *TouchMcpServerRecordsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_sando_internal_auth_v1_mcp_server_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TouchMcpServerRecordsResponse.ProtoReflect.Descriptor instead.
+func (*TouchMcpServerRecordsResponse) Descriptor() ([]byte, []int) {
+	return file_sando_internal_auth_v1_mcp_server_proto_rawDescGZIP(), []int{14}
 }
 
 var File_sando_internal_auth_v1_mcp_server_proto protoreflect.FileDescriptor
@@ -779,19 +843,23 @@ const file_sando_internal_auth_v1_mcp_server_proto_rawDesc = "" +
 	"\x1cDeleteMcpServerRecordRequest\x122\n" +
 	"\x15integrated_account_id\x18\x01 \x01(\tR\x13integratedAccountId\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\"\x1f\n" +
-	"\x1dDeleteMcpServerRecordResponse\"E\n" +
-	"\x1bTouchMcpServerRecordRequest\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
-	"\x06client\x18\x02 \x01(\tR\x06client\"\x1e\n" +
-	"\x1cTouchMcpServerRecordResponse2\xc4\a\n" +
+	"\x1dDeleteMcpServerRecordResponse\"\x92\x01\n" +
+	"\fMcpServerUse\x12%\n" +
+	"\x0eenvironment_id\x18\x01 \x01(\tR\renvironmentId\x12\x0e\n" +
+	"\x02id\x18\x02 \x01(\tR\x02id\x12\x16\n" +
+	"\x06client\x18\x03 \x01(\tR\x06client\x123\n" +
+	"\aused_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x06usedAt\"X\n" +
+	"\x1cTouchMcpServerRecordsRequest\x128\n" +
+	"\x04uses\x18\x01 \x03(\v2$.sando.internal.auth.v1.McpServerUseR\x04uses\"\x1f\n" +
+	"\x1dTouchMcpServerRecordsResponse2\xcc\a\n" +
 	"\x16McpServerRecordService\x12\x84\x01\n" +
 	"\x15CreateMcpServerRecord\x124.sando.internal.auth.v1.CreateMcpServerRecordRequest\x1a5.sando.internal.auth.v1.CreateMcpServerRecordResponse\x12\x86\x01\n" +
 	"\x14ListMcpServerRecords\x123.sando.internal.auth.v1.ListMcpServerRecordsRequest\x1a4.sando.internal.auth.v1.ListMcpServerRecordsResponse\"\x03\x90\x02\x01\x12\x80\x01\n" +
 	"\x12GetMcpServerRecord\x121.sando.internal.auth.v1.GetMcpServerRecordRequest\x1a2.sando.internal.auth.v1.GetMcpServerRecordResponse\"\x03\x90\x02\x01\x12\x84\x01\n" +
 	"\x15UpdateMcpServerRecord\x124.sando.internal.auth.v1.UpdateMcpServerRecordRequest\x1a5.sando.internal.auth.v1.UpdateMcpServerRecordResponse\x12\x84\x01\n" +
 	"\x15RotateMcpServerRecord\x124.sando.internal.auth.v1.RotateMcpServerRecordRequest\x1a5.sando.internal.auth.v1.RotateMcpServerRecordResponse\x12\x84\x01\n" +
-	"\x15DeleteMcpServerRecord\x124.sando.internal.auth.v1.DeleteMcpServerRecordRequest\x1a5.sando.internal.auth.v1.DeleteMcpServerRecordResponse\x12\x81\x01\n" +
-	"\x14TouchMcpServerRecord\x123.sando.internal.auth.v1.TouchMcpServerRecordRequest\x1a4.sando.internal.auth.v1.TouchMcpServerRecordResponseB\xec\x01\n" +
+	"\x15DeleteMcpServerRecord\x124.sando.internal.auth.v1.DeleteMcpServerRecordRequest\x1a5.sando.internal.auth.v1.DeleteMcpServerRecordResponse\x12\x89\x01\n" +
+	"\x15TouchMcpServerRecords\x124.sando.internal.auth.v1.TouchMcpServerRecordsRequest\x1a5.sando.internal.auth.v1.TouchMcpServerRecordsResponse\"\x03\x90\x02\x02B\xec\x01\n" +
 	"\x1acom.sando.internal.auth.v1B\x0eMcpServerProtoP\x01ZCgithub.com/sando-dev/sando/gen/sando/internalauth/v1;internalauthv1\xa2\x02\x03SIA\xaa\x02\x16Sando.Internal.Auth.V1\xca\x02\x16Sando\\Internal\\Auth\\V1\xe2\x02\"Sando\\Internal\\Auth\\V1\\GPBMetadata\xea\x02\x19Sando::Internal::Auth::V1b\x06proto3"
 
 var (
@@ -806,7 +874,7 @@ func file_sando_internal_auth_v1_mcp_server_proto_rawDescGZIP() []byte {
 	return file_sando_internal_auth_v1_mcp_server_proto_rawDescData
 }
 
-var file_sando_internal_auth_v1_mcp_server_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_sando_internal_auth_v1_mcp_server_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_sando_internal_auth_v1_mcp_server_proto_goTypes = []any{
 	(*CreateMcpServerRecordRequest)(nil),  // 0: sando.internal.auth.v1.CreateMcpServerRecordRequest
 	(*CreateMcpServerRecordResponse)(nil), // 1: sando.internal.auth.v1.CreateMcpServerRecordResponse
@@ -820,39 +888,42 @@ var file_sando_internal_auth_v1_mcp_server_proto_goTypes = []any{
 	(*RotateMcpServerRecordResponse)(nil), // 9: sando.internal.auth.v1.RotateMcpServerRecordResponse
 	(*DeleteMcpServerRecordRequest)(nil),  // 10: sando.internal.auth.v1.DeleteMcpServerRecordRequest
 	(*DeleteMcpServerRecordResponse)(nil), // 11: sando.internal.auth.v1.DeleteMcpServerRecordResponse
-	(*TouchMcpServerRecordRequest)(nil),   // 12: sando.internal.auth.v1.TouchMcpServerRecordRequest
-	(*TouchMcpServerRecordResponse)(nil),  // 13: sando.internal.auth.v1.TouchMcpServerRecordResponse
-	(*McpServer)(nil),                     // 14: sando.internal.auth.v1.McpServer
-	(*timestamppb.Timestamp)(nil),         // 15: google.protobuf.Timestamp
+	(*McpServerUse)(nil),                  // 12: sando.internal.auth.v1.McpServerUse
+	(*TouchMcpServerRecordsRequest)(nil),  // 13: sando.internal.auth.v1.TouchMcpServerRecordsRequest
+	(*TouchMcpServerRecordsResponse)(nil), // 14: sando.internal.auth.v1.TouchMcpServerRecordsResponse
+	(*McpServer)(nil),                     // 15: sando.internal.auth.v1.McpServer
+	(*timestamppb.Timestamp)(nil),         // 16: google.protobuf.Timestamp
 }
 var file_sando_internal_auth_v1_mcp_server_proto_depIdxs = []int32{
-	14, // 0: sando.internal.auth.v1.CreateMcpServerRecordRequest.server:type_name -> sando.internal.auth.v1.McpServer
-	14, // 1: sando.internal.auth.v1.CreateMcpServerRecordResponse.server:type_name -> sando.internal.auth.v1.McpServer
-	14, // 2: sando.internal.auth.v1.ListMcpServerRecordsResponse.servers:type_name -> sando.internal.auth.v1.McpServer
-	14, // 3: sando.internal.auth.v1.GetMcpServerRecordResponse.server:type_name -> sando.internal.auth.v1.McpServer
-	14, // 4: sando.internal.auth.v1.UpdateMcpServerRecordRequest.server:type_name -> sando.internal.auth.v1.McpServer
-	14, // 5: sando.internal.auth.v1.UpdateMcpServerRecordResponse.server:type_name -> sando.internal.auth.v1.McpServer
-	15, // 6: sando.internal.auth.v1.RotateMcpServerRecordRequest.previous_expires_at:type_name -> google.protobuf.Timestamp
-	14, // 7: sando.internal.auth.v1.RotateMcpServerRecordResponse.server:type_name -> sando.internal.auth.v1.McpServer
-	0,  // 8: sando.internal.auth.v1.McpServerRecordService.CreateMcpServerRecord:input_type -> sando.internal.auth.v1.CreateMcpServerRecordRequest
-	2,  // 9: sando.internal.auth.v1.McpServerRecordService.ListMcpServerRecords:input_type -> sando.internal.auth.v1.ListMcpServerRecordsRequest
-	4,  // 10: sando.internal.auth.v1.McpServerRecordService.GetMcpServerRecord:input_type -> sando.internal.auth.v1.GetMcpServerRecordRequest
-	6,  // 11: sando.internal.auth.v1.McpServerRecordService.UpdateMcpServerRecord:input_type -> sando.internal.auth.v1.UpdateMcpServerRecordRequest
-	8,  // 12: sando.internal.auth.v1.McpServerRecordService.RotateMcpServerRecord:input_type -> sando.internal.auth.v1.RotateMcpServerRecordRequest
-	10, // 13: sando.internal.auth.v1.McpServerRecordService.DeleteMcpServerRecord:input_type -> sando.internal.auth.v1.DeleteMcpServerRecordRequest
-	12, // 14: sando.internal.auth.v1.McpServerRecordService.TouchMcpServerRecord:input_type -> sando.internal.auth.v1.TouchMcpServerRecordRequest
-	1,  // 15: sando.internal.auth.v1.McpServerRecordService.CreateMcpServerRecord:output_type -> sando.internal.auth.v1.CreateMcpServerRecordResponse
-	3,  // 16: sando.internal.auth.v1.McpServerRecordService.ListMcpServerRecords:output_type -> sando.internal.auth.v1.ListMcpServerRecordsResponse
-	5,  // 17: sando.internal.auth.v1.McpServerRecordService.GetMcpServerRecord:output_type -> sando.internal.auth.v1.GetMcpServerRecordResponse
-	7,  // 18: sando.internal.auth.v1.McpServerRecordService.UpdateMcpServerRecord:output_type -> sando.internal.auth.v1.UpdateMcpServerRecordResponse
-	9,  // 19: sando.internal.auth.v1.McpServerRecordService.RotateMcpServerRecord:output_type -> sando.internal.auth.v1.RotateMcpServerRecordResponse
-	11, // 20: sando.internal.auth.v1.McpServerRecordService.DeleteMcpServerRecord:output_type -> sando.internal.auth.v1.DeleteMcpServerRecordResponse
-	13, // 21: sando.internal.auth.v1.McpServerRecordService.TouchMcpServerRecord:output_type -> sando.internal.auth.v1.TouchMcpServerRecordResponse
-	15, // [15:22] is the sub-list for method output_type
-	8,  // [8:15] is the sub-list for method input_type
-	8,  // [8:8] is the sub-list for extension type_name
-	8,  // [8:8] is the sub-list for extension extendee
-	0,  // [0:8] is the sub-list for field type_name
+	15, // 0: sando.internal.auth.v1.CreateMcpServerRecordRequest.server:type_name -> sando.internal.auth.v1.McpServer
+	15, // 1: sando.internal.auth.v1.CreateMcpServerRecordResponse.server:type_name -> sando.internal.auth.v1.McpServer
+	15, // 2: sando.internal.auth.v1.ListMcpServerRecordsResponse.servers:type_name -> sando.internal.auth.v1.McpServer
+	15, // 3: sando.internal.auth.v1.GetMcpServerRecordResponse.server:type_name -> sando.internal.auth.v1.McpServer
+	15, // 4: sando.internal.auth.v1.UpdateMcpServerRecordRequest.server:type_name -> sando.internal.auth.v1.McpServer
+	15, // 5: sando.internal.auth.v1.UpdateMcpServerRecordResponse.server:type_name -> sando.internal.auth.v1.McpServer
+	16, // 6: sando.internal.auth.v1.RotateMcpServerRecordRequest.previous_expires_at:type_name -> google.protobuf.Timestamp
+	15, // 7: sando.internal.auth.v1.RotateMcpServerRecordResponse.server:type_name -> sando.internal.auth.v1.McpServer
+	16, // 8: sando.internal.auth.v1.McpServerUse.used_at:type_name -> google.protobuf.Timestamp
+	12, // 9: sando.internal.auth.v1.TouchMcpServerRecordsRequest.uses:type_name -> sando.internal.auth.v1.McpServerUse
+	0,  // 10: sando.internal.auth.v1.McpServerRecordService.CreateMcpServerRecord:input_type -> sando.internal.auth.v1.CreateMcpServerRecordRequest
+	2,  // 11: sando.internal.auth.v1.McpServerRecordService.ListMcpServerRecords:input_type -> sando.internal.auth.v1.ListMcpServerRecordsRequest
+	4,  // 12: sando.internal.auth.v1.McpServerRecordService.GetMcpServerRecord:input_type -> sando.internal.auth.v1.GetMcpServerRecordRequest
+	6,  // 13: sando.internal.auth.v1.McpServerRecordService.UpdateMcpServerRecord:input_type -> sando.internal.auth.v1.UpdateMcpServerRecordRequest
+	8,  // 14: sando.internal.auth.v1.McpServerRecordService.RotateMcpServerRecord:input_type -> sando.internal.auth.v1.RotateMcpServerRecordRequest
+	10, // 15: sando.internal.auth.v1.McpServerRecordService.DeleteMcpServerRecord:input_type -> sando.internal.auth.v1.DeleteMcpServerRecordRequest
+	13, // 16: sando.internal.auth.v1.McpServerRecordService.TouchMcpServerRecords:input_type -> sando.internal.auth.v1.TouchMcpServerRecordsRequest
+	1,  // 17: sando.internal.auth.v1.McpServerRecordService.CreateMcpServerRecord:output_type -> sando.internal.auth.v1.CreateMcpServerRecordResponse
+	3,  // 18: sando.internal.auth.v1.McpServerRecordService.ListMcpServerRecords:output_type -> sando.internal.auth.v1.ListMcpServerRecordsResponse
+	5,  // 19: sando.internal.auth.v1.McpServerRecordService.GetMcpServerRecord:output_type -> sando.internal.auth.v1.GetMcpServerRecordResponse
+	7,  // 20: sando.internal.auth.v1.McpServerRecordService.UpdateMcpServerRecord:output_type -> sando.internal.auth.v1.UpdateMcpServerRecordResponse
+	9,  // 21: sando.internal.auth.v1.McpServerRecordService.RotateMcpServerRecord:output_type -> sando.internal.auth.v1.RotateMcpServerRecordResponse
+	11, // 22: sando.internal.auth.v1.McpServerRecordService.DeleteMcpServerRecord:output_type -> sando.internal.auth.v1.DeleteMcpServerRecordResponse
+	14, // 23: sando.internal.auth.v1.McpServerRecordService.TouchMcpServerRecords:output_type -> sando.internal.auth.v1.TouchMcpServerRecordsResponse
+	17, // [17:24] is the sub-list for method output_type
+	10, // [10:17] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_sando_internal_auth_v1_mcp_server_proto_init() }
@@ -870,7 +941,7 @@ func file_sando_internal_auth_v1_mcp_server_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_sando_internal_auth_v1_mcp_server_proto_rawDesc), len(file_sando_internal_auth_v1_mcp_server_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   14,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

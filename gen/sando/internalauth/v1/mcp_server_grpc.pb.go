@@ -25,7 +25,7 @@ const (
 	McpServerRecordService_UpdateMcpServerRecord_FullMethodName = "/sando.internal.auth.v1.McpServerRecordService/UpdateMcpServerRecord"
 	McpServerRecordService_RotateMcpServerRecord_FullMethodName = "/sando.internal.auth.v1.McpServerRecordService/RotateMcpServerRecord"
 	McpServerRecordService_DeleteMcpServerRecord_FullMethodName = "/sando.internal.auth.v1.McpServerRecordService/DeleteMcpServerRecord"
-	McpServerRecordService_TouchMcpServerRecord_FullMethodName  = "/sando.internal.auth.v1.McpServerRecordService/TouchMcpServerRecord"
+	McpServerRecordService_TouchMcpServerRecords_FullMethodName = "/sando.internal.auth.v1.McpServerRecordService/TouchMcpServerRecords"
 )
 
 // McpServerRecordServiceClient is the client API for McpServerRecordService service.
@@ -47,8 +47,9 @@ type McpServerRecordServiceClient interface {
 	RotateMcpServerRecord(ctx context.Context, in *RotateMcpServerRecordRequest, opts ...grpc.CallOption) (*RotateMcpServerRecordResponse, error)
 	// DeleteMcpServerRecord revokes a server at once.
 	DeleteMcpServerRecord(ctx context.Context, in *DeleteMcpServerRecordRequest, opts ...grpc.CallOption) (*DeleteMcpServerRecordResponse, error)
-	// TouchMcpServerRecord notes that a server was used, and by which client.
-	TouchMcpServerRecord(ctx context.Context, in *TouchMcpServerRecordRequest, opts ...grpc.CallOption) (*TouchMcpServerRecordResponse, error)
+	// TouchMcpServerRecords notes which servers were used, and by which clients. It needs no grant: it says what the mcp service saw, of servers
+	// in any environment. Servers that are gone are passed over.
+	TouchMcpServerRecords(ctx context.Context, in *TouchMcpServerRecordsRequest, opts ...grpc.CallOption) (*TouchMcpServerRecordsResponse, error)
 }
 
 type mcpServerRecordServiceClient struct {
@@ -119,10 +120,10 @@ func (c *mcpServerRecordServiceClient) DeleteMcpServerRecord(ctx context.Context
 	return out, nil
 }
 
-func (c *mcpServerRecordServiceClient) TouchMcpServerRecord(ctx context.Context, in *TouchMcpServerRecordRequest, opts ...grpc.CallOption) (*TouchMcpServerRecordResponse, error) {
+func (c *mcpServerRecordServiceClient) TouchMcpServerRecords(ctx context.Context, in *TouchMcpServerRecordsRequest, opts ...grpc.CallOption) (*TouchMcpServerRecordsResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	out := new(TouchMcpServerRecordResponse)
-	err := c.cc.Invoke(ctx, McpServerRecordService_TouchMcpServerRecord_FullMethodName, in, out, cOpts...)
+	out := new(TouchMcpServerRecordsResponse)
+	err := c.cc.Invoke(ctx, McpServerRecordService_TouchMcpServerRecords_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -148,8 +149,9 @@ type McpServerRecordServiceServer interface {
 	RotateMcpServerRecord(context.Context, *RotateMcpServerRecordRequest) (*RotateMcpServerRecordResponse, error)
 	// DeleteMcpServerRecord revokes a server at once.
 	DeleteMcpServerRecord(context.Context, *DeleteMcpServerRecordRequest) (*DeleteMcpServerRecordResponse, error)
-	// TouchMcpServerRecord notes that a server was used, and by which client.
-	TouchMcpServerRecord(context.Context, *TouchMcpServerRecordRequest) (*TouchMcpServerRecordResponse, error)
+	// TouchMcpServerRecords notes which servers were used, and by which clients. It needs no grant: it says what the mcp service saw, of servers
+	// in any environment. Servers that are gone are passed over.
+	TouchMcpServerRecords(context.Context, *TouchMcpServerRecordsRequest) (*TouchMcpServerRecordsResponse, error)
 	mustEmbedUnimplementedMcpServerRecordServiceServer()
 }
 
@@ -178,8 +180,8 @@ func (UnimplementedMcpServerRecordServiceServer) RotateMcpServerRecord(context.C
 func (UnimplementedMcpServerRecordServiceServer) DeleteMcpServerRecord(context.Context, *DeleteMcpServerRecordRequest) (*DeleteMcpServerRecordResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method DeleteMcpServerRecord not implemented")
 }
-func (UnimplementedMcpServerRecordServiceServer) TouchMcpServerRecord(context.Context, *TouchMcpServerRecordRequest) (*TouchMcpServerRecordResponse, error) {
-	return nil, status.Error(codes.Unimplemented, "method TouchMcpServerRecord not implemented")
+func (UnimplementedMcpServerRecordServiceServer) TouchMcpServerRecords(context.Context, *TouchMcpServerRecordsRequest) (*TouchMcpServerRecordsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method TouchMcpServerRecords not implemented")
 }
 func (UnimplementedMcpServerRecordServiceServer) mustEmbedUnimplementedMcpServerRecordServiceServer() {
 }
@@ -311,20 +313,20 @@ func _McpServerRecordService_DeleteMcpServerRecord_Handler(srv interface{}, ctx 
 	return interceptor(ctx, in, info, handler)
 }
 
-func _McpServerRecordService_TouchMcpServerRecord_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
-	in := new(TouchMcpServerRecordRequest)
+func _McpServerRecordService_TouchMcpServerRecords_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(TouchMcpServerRecordsRequest)
 	if err := dec(in); err != nil {
 		return nil, err
 	}
 	if interceptor == nil {
-		return srv.(McpServerRecordServiceServer).TouchMcpServerRecord(ctx, in)
+		return srv.(McpServerRecordServiceServer).TouchMcpServerRecords(ctx, in)
 	}
 	info := &grpc.UnaryServerInfo{
 		Server:     srv,
-		FullMethod: McpServerRecordService_TouchMcpServerRecord_FullMethodName,
+		FullMethod: McpServerRecordService_TouchMcpServerRecords_FullMethodName,
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
-		return srv.(McpServerRecordServiceServer).TouchMcpServerRecord(ctx, req.(*TouchMcpServerRecordRequest))
+		return srv.(McpServerRecordServiceServer).TouchMcpServerRecords(ctx, req.(*TouchMcpServerRecordsRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -361,8 +363,8 @@ var McpServerRecordService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _McpServerRecordService_DeleteMcpServerRecord_Handler,
 		},
 		{
-			MethodName: "TouchMcpServerRecord",
-			Handler:    _McpServerRecordService_TouchMcpServerRecord_Handler,
+			MethodName: "TouchMcpServerRecords",
+			Handler:    _McpServerRecordService_TouchMcpServerRecords_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

@@ -71,7 +71,9 @@ type WatchRevocationsResponse struct {
 	// Whether signing keys changed.
 	SigningKeys bool `protobuf:"varint,4,opt,name=signing_keys,json=signingKeys,proto3" json:"signing_keys,omitempty"`
 	// When it happened, by auth's clock: grants of the tokens and accounts issued up to then are to be introspected again.
-	OccurredAt    *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=occurred_at,json=occurredAt,proto3" json:"occurred_at,omitempty"`
+	OccurredAt *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=occurred_at,json=occurredAt,proto3" json:"occurred_at,omitempty"`
+	// Sealed answers to questions of tool calls, for the replica of mcp that waits; see McpAnswerService.
+	McpAnswers    []string `protobuf:"bytes,6,rep,name=mcp_answers,json=mcpAnswers,proto3" json:"mcp_answers,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -141,19 +143,28 @@ func (x *WatchRevocationsResponse) GetOccurredAt() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *WatchRevocationsResponse) GetMcpAnswers() []string {
+	if x != nil {
+		return x.McpAnswers
+	}
+	return nil
+}
+
 var File_sando_internal_auth_v1_revocation_proto protoreflect.FileDescriptor
 
 const file_sando_internal_auth_v1_revocation_proto_rawDesc = "" +
 	"\n" +
 	"'sando/internal/auth/v1/revocation.proto\x12\x16sando.internal.auth.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x19\n" +
-	"\x17WatchRevocationsRequest\"\xe9\x01\n" +
+	"\x17WatchRevocationsRequest\"\x8a\x02\n" +
 	"\x18WatchRevocationsResponse\x12\x1a\n" +
 	"\bsequence\x18\x01 \x01(\x03R\bsequence\x12\x1b\n" +
 	"\ttoken_ids\x18\x02 \x03(\tR\btokenIds\x124\n" +
 	"\x16integrated_account_ids\x18\x03 \x03(\tR\x14integratedAccountIds\x12!\n" +
 	"\fsigning_keys\x18\x04 \x01(\bR\vsigningKeys\x12;\n" +
 	"\voccurred_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"occurredAt2\x91\x01\n" +
+	"occurredAt\x12\x1f\n" +
+	"\vmcp_answers\x18\x06 \x03(\tR\n" +
+	"mcpAnswers2\x91\x01\n" +
 	"\x11RevocationService\x12|\n" +
 	"\x10WatchRevocations\x12/.sando.internal.auth.v1.WatchRevocationsRequest\x1a0.sando.internal.auth.v1.WatchRevocationsResponse\"\x03\x90\x02\x010\x01B\xed\x01\n" +
 	"\x1acom.sando.internal.auth.v1B\x0fRevocationProtoP\x01ZCgithub.com/sando-dev/sando/gen/sando/internalauth/v1;internalauthv1\xa2\x02\x03SIA\xaa\x02\x16Sando.Internal.Auth.V1\xca\x02\x16Sando\\Internal\\Auth\\V1\xe2\x02\"Sando\\Internal\\Auth\\V1\\GPBMetadata\xea\x02\x19Sando::Internal::Auth::V1b\x06proto3"

@@ -168,19 +168,31 @@ func (s *Service) changeServer(ctx context.Context, caller *access.Caller, accou
 	return t, err
 }
 
-// TouchServer notes that a server was used, and by which client.
-func (s *Service) TouchServer(ctx context.Context, caller *access.Caller, id, client string) error {
-	if own := caller.Grant.MCPServerID; own != "" && own != id {
-		return errServerNotFound()
-	}
-	if r := []rune(client); len(r) > 200 {
-		client = string(r[:200])
-	}
-	err := s.o.Store.Update(ctx, func(w store.Writer) error {
-		return w.TouchClient(ctx, caller.Grant.EnvironmentID, id, client, s.now().Truncate(time.Minute))
+// A Use is the use of one server.
+type Use struct {
+	EnvironmentID, ServerID, Client string
+	// At is when it was used last; zero is now.
+	At time.Time
+}
+
+// TouchServers notes which servers were used, and by which clients. Servers that are gone are passed over.
+func (s *Service) TouchServers(ctx context.Context, uses []Use) error {
+	now := s.now()
+	return s.o.Store.Update(ctx, func(w store.Writer) error {
+		for _, u := range uses {
+			at := now
+			if !u.At.IsZero() && u.At.Before(now) {
+				at = u.At
+			}
+			client := u.Client
+			if r := []rune(client); len(r) > 200 {
+				client = string(r[:200])
+			}
+			err := w.TouchClient(ctx, u.EnvironmentID, u.ServerID, client, at.Truncate(time.Minute))
+			if err != nil && !errors.Is(err, store.ErrNotFound) {
+				return err
+			}
+		}
+		return nil
 	})
-	if errors.Is(err, store.ErrNotFound) {
-		return errServerNotFound()
-	}
-	return err
 }

@@ -78,7 +78,7 @@ func (h Revocations) WatchRevocations(ctx context.Context, _ *iv1.WatchRevocatio
 			last = e.Sequence
 			m = &iv1.WatchRevocationsResponse{
 				Sequence: e.Sequence, TokenIds: e.TokenIDs, IntegratedAccountIds: e.AccountIDs, SigningKeys: e.SigningKeys,
-				OccurredAt: timestamppb.New(e.At),
+				McpAnswers: e.Answers, OccurredAt: timestamppb.New(e.At),
 			}
 		}
 		if err := stream.Send(m); err != nil {

@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"context"
+	"time"
 
 	iv1 "github.com/sando-dev/sando/gen/sando/internalauth/v1"
 	"github.com/sando-dev/sando/kit/rpcerr"
@@ -9,6 +10,7 @@ import (
 	"github.com/sando-dev/sando/services/auth/internal/bearer"
 	"github.com/sando-dev/sando/services/auth/internal/grants"
 	"github.com/sando-dev/sando/services/auth/internal/store"
+	"github.com/sando-dev/sando/services/auth/internal/watch"
 )
 
 // Servers serves sando.internal.auth.v1.McpServerRecordService.
@@ -117,14 +119,46 @@ func (h Servers) DeleteMcpServerRecord(ctx context.Context, r *iv1.DeleteMcpServ
 	return &iv1.DeleteMcpServerRecordResponse{}, nil
 }
 
-// TouchMcpServerRecord notes that a server was used.
-func (h Servers) TouchMcpServerRecord(ctx context.Context, r *iv1.TouchMcpServerRecordRequest) (*iv1.TouchMcpServerRecordResponse, error) {
-	caller, err := callerOf(ctx)
+// maxUses is the most servers of one report.
+const maxUses = 1000
+
+// TouchMcpServerRecords notes which servers were used.
+func (h Servers) TouchMcpServerRecords(ctx context.Context, r *iv1.TouchMcpServerRecordsRequest) (*iv1.TouchMcpServerRecordsResponse, error) {
+	if len(r.GetUses()) > maxUses {
+		return nil, rpcerr.Invalid("uses", "are too many for one report")
+	}
+	uses := make([]bearer.Use, len(r.GetUses()))
+	for n, u := range r.GetUses() {
+		uses[n] = bearer.Use{EnvironmentID: u.GetEnvironmentId(), ServerID: u.GetId(), Client: u.GetClient(), At: moment(u.GetUsedAt())}
+	}
+	if err := h.Bearers.TouchServers(ctx, uses); err != nil {
+		return nil, err
+	}
+	return &iv1.TouchMcpServerRecordsResponse{}, nil
+}
+
+// Answers serves sando.internal.auth.v1.McpAnswerService.
+type Answers struct {
+	Hub   *watch.Hub
+	Store store.Store
+	Now   func() time.Time
+}
+
+// maxAnswer is the longest answer that is relayed.
+const maxAnswer = 1000
+
+// RelayMcpAnswer hands an answer to everyone who watches, at this replica and at the others.
+func (h Answers) RelayMcpAnswer(ctx context.Context, r *iv1.RelayMcpAnswerRequest) (*iv1.RelayMcpAnswerResponse, error) {
+	if n := len(r.GetAnswer()); n == 0 || n > maxAnswer {
+		return nil, rpcerr.Invalid("answer", "must have 1 to 1000 characters")
+	}
+	err := h.Store.Update(ctx, func(w store.Writer) error {
+		return w.Publish(ctx, store.Event{Answers: []string{r.GetAnswer()}, At: h.Now().UTC()})
+	})
 	if err != nil {
 		return nil, err
 	}
-	if err := h.Bearers.TouchServer(ctx, caller, r.GetId(), r.GetClient()); err != nil {
-		return nil, err
-	}
-	return &iv1.TouchMcpServerRecordResponse{}, nil
+	// If the events cannot be read now, the hub's own round hands them on.
+	_ = h.Hub.Sync(context.WithoutCancel(ctx))
+	return &iv1.RelayMcpAnswerResponse{}, nil
 }

@@ -68,7 +68,8 @@ func InternalRules() map[string]access.Rule {
 		iv1.McpServerRecordServiceDeleteMcpServerRecordProcedure: {Service: "mcp", Kinds: api, Write: true},
 		iv1.McpServerRecordServiceListMcpServerRecordsProcedure:  {Service: "mcp", Kinds: api},
 		iv1.McpServerRecordServiceGetMcpServerRecordProcedure:    {Service: "mcp", Kinds: api},
-		iv1.McpServerRecordServiceTouchMcpServerRecordProcedure:  {Service: "mcp", Kinds: every, Deferred: true},
+		iv1.McpServerRecordServiceTouchMcpServerRecordsProcedure: public,
+		iv1.McpAnswerServiceRelayMcpAnswerProcedure:              public,
 	}
 }
 
@@ -83,7 +84,7 @@ func peers(procedure string) []string {
 	case iv1.McpServerRecordServiceCreateMcpServerRecordProcedure, iv1.McpServerRecordServiceUpdateMcpServerRecordProcedure,
 		iv1.McpServerRecordServiceRotateMcpServerRecordProcedure, iv1.McpServerRecordServiceDeleteMcpServerRecordProcedure,
 		iv1.McpServerRecordServiceListMcpServerRecordsProcedure, iv1.McpServerRecordServiceGetMcpServerRecordProcedure,
-		iv1.McpServerRecordServiceTouchMcpServerRecordProcedure:
+		iv1.McpServerRecordServiceTouchMcpServerRecordsProcedure, iv1.McpAnswerServiceRelayMcpAnswerProcedure:
 		return []string{"mcp"}
 	default:
 		return Callers()

@@ -185,11 +185,13 @@ type Checkpoint struct {
 	CreatedAt     time.Time
 }
 
-// Event tells replicas what to forget.
+// Event tells replicas what to forget, and hands them what one of them waits for.
 type Event struct {
-	Sequence    int64
-	TokenIDs    []string
-	AccountIDs  []string
+	Sequence   int64
+	TokenIDs   []string
+	AccountIDs []string
+	// Answers are sealed by mcp, for mcp.
+	Answers     []string
 	SigningKeys bool
 	At          time.Time
 }

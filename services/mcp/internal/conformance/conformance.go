@@ -17,6 +17,7 @@ import (
 	"github.com/sando-dev/sando/kit/edge"
 	"github.com/sando-dev/sando/kit/grant"
 	"github.com/sando-dev/sando/kit/rpcerr"
+	"github.com/sando-dev/sando/kit/sealed"
 	"github.com/sando-dev/sando/kit/telemetry"
 	"github.com/sando-dev/sando/services/mcp/internal/call"
 	"github.com/sando-dev/sando/services/mcp/internal/endpoint"
@@ -38,6 +39,10 @@ func Handler(log *slog.Logger, origins ...string) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	ring, err := sealed.ParseRing([]sealed.Key{sealed.Generate()})
+	if err != nil {
+		return nil, err
+	}
 	owner := stranger{caller: &access.Caller{
 		Grant: &grant.Grant{
 			TokenID: "fixture", Kind: access.KindMCP, EnvironmentID: "fixture", Accounts: []string{"fixture"}, Read: true, Write: true,
@@ -51,7 +56,7 @@ func Handler(log *slog.Logger, origins ...string) (http.Handler, error) {
 			Errors: errorTable, Backends: map[tool.Backend]call.Backend{tool.Proxy: nobody{}}, Recorder: nobody{},
 			Known: tools, Timeout: time.Minute, Now: time.Now,
 		}),
-		Seen: nobody{}, Origins: origins, PageSize: 100, Version: "conformance", Extend: addFixtures,
+		Seen: nobody{}, Ring: ring, AskTimeout: time.Minute, Relay: nobody{}.Relay, Origins: origins, PageSize: 100, Version: "conformance", Extend: addFixtures,
 	})
 	if err != nil {
 		return nil, err
@@ -80,6 +85,7 @@ type nobody struct{}
 func (nobody) Call(context.Context, call.Input) ([]byte, error) {
 	return nil, rpcerr.New(rpcerr.Unimplemented, "")
 }
-func (nobody) Record(context.Context, ...*authv1.LogEntry) error       { return nil }
-func (nobody) Used(context.Context, *internalauthv1.McpServer, string) {}
-func (nobody) Client(*internalauthv1.McpServer) string                 { return "" }
+func (nobody) Record(context.Context, ...*authv1.LogEntry) error { return nil }
+func (nobody) Relay(context.Context, string) error               { return nil }
+func (nobody) Used(*internalauthv1.McpServer, string)            {}
+func (nobody) Client(*internalauthv1.McpServer) string           { return "" }

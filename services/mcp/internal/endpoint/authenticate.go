@@ -29,7 +29,9 @@ type urlTokenKey struct{}
 func hideToken(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		token := strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, path), "/")
-		clean := r.Clone(r.Context())
+		clean := new(http.Request)
+		*clean = *r
+		clean.Header = r.Header.Clone()
 		clean.URL = &url.URL{Path: path, RawQuery: r.URL.RawQuery}
 		clean.RequestURI = path
 		clean.Pattern = path
@@ -123,6 +125,6 @@ func preflight(w http.ResponseWriter, r *http.Request) {
 
 func allowOrigin(w http.ResponseWriter, origin string) {
 	w.Header().Set("Access-Control-Allow-Origin", origin)
-	w.Header().Set("Access-Control-Expose-Headers", "Sando-Request-Id, Www-Authenticate, Retry-After")
+	w.Header().Set("Access-Control-Expose-Headers", "Sando-Request-Id, Mcp-Session-Id, Www-Authenticate, Retry-After")
 	w.Header().Add("Vary", "Origin")
 }

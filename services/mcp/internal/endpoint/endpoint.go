@@ -9,6 +9,8 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
+	"time"
 
 	"connectrpc.com/connect/v2"
 	"github.com/go-json-experiment/json/jsontext"
@@ -20,6 +22,7 @@ import (
 	"github.com/sando-dev/sando/kit/gateway"
 	"github.com/sando-dev/sando/kit/interceptor"
 	"github.com/sando-dev/sando/kit/rpcerr"
+	"github.com/sando-dev/sando/kit/sealed"
 	"github.com/sando-dev/sando/kit/telemetry"
 	"github.com/sando-dev/sando/services/mcp/internal/call"
 	"github.com/sando-dev/sando/services/mcp/internal/tool"
@@ -44,6 +47,12 @@ type Options struct {
 	Pipeline *call.Pipeline
 	// Seen is told which client used which server.
 	Seen Seen
+	// Ring seals what clients carry from one request to the next: sessions, and questions to the user.
+	Ring *sealed.Ring
+	// AskTimeout is how long a call waits for its user's answer, where the client is asked on the stream of the call.
+	AskTimeout time.Duration
+	// Relay hands a sealed answer of a user to every replica, of which one waits for it; see [Endpoint.Answered].
+	Relay func(ctx context.Context, answer string) error
 	// Origins are browser origins that may call every server, besides those of its environment.
 	Origins []string
 	// PageSize is how many tools one page of tools/list holds.
@@ -57,7 +66,7 @@ type Options struct {
 // Seen notes the use of servers. It must not block.
 type Seen interface {
 	// Used says that a server was used, and by which client where that is known.
-	Used(ctx context.Context, server *internalauthv1.McpServer, client string)
+	Used(server *internalauthv1.McpServer, client string)
 	// Client is the last client known to use a server, or empty.
 	Client(server *internalauthv1.McpServer) string
 }
@@ -67,6 +76,10 @@ type Endpoint struct {
 	o       Options
 	servers *servers
 	sdk     http.Handler
+	// waiting are the calls that wait for their users.
+	waiting waiting
+	// buffers keeps those of answers.
+	buffers sync.Pool
 	// propagator reads the trace of a call from its _meta.
 	propagator propagation.TextMapPropagator
 	// sdkOnly leaves every request to the SDK, to compare.
@@ -77,7 +90,7 @@ type Endpoint struct {
 
 // New makes an endpoint.
 func New(o Options) (*Endpoint, error) {
-	e := &Endpoint{o: o, propagator: o.Telemetry.Propagator}
+	e := &Endpoint{o: o, propagator: o.Telemetry.Propagator, waiting: waiting{calls: make(map[string]chan verdict)}}
 	var err error
 	if e.serverMeta, err = serverMeta(e.implementation()); err != nil {
 		return nil, err
@@ -149,8 +162,9 @@ func (e *Endpoint) answer(ctx context.Context, w http.ResponseWriter, r *http.Re
 	w.Header().Set("X-Accel-Buffering", "no")
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", "POST, OPTIONS")
-		return rpcerr.New(rpcerr.MethodNotAllowed, "this endpoint keeps no sessions and no streams, so it takes POST only")
+		return rpcerr.New(rpcerr.MethodNotAllowed, "this endpoint keeps nothing between two requests, so it takes POST only")
 	}
+	v.session, v.streams = e.session(r.Header, v), readsStreams(r.Header)
 	lenientAccept(r)
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -193,19 +207,39 @@ func (e *Endpoint) one(ctx context.Context, w http.ResponseWriter, r *http.Reque
 	case m.ignored():
 		w.WriteHeader(http.StatusAccepted)
 		return
+	case e.heard(ctx, w, m):
+		return
 	}
 	sent, stand := m.replaced(body)
 	asked := r.WithContext(context.WithValue(ctx, visitKey{}, v))
 	asked.Body = io.NopCloser(bytes.NewReader(sent))
 	t := &translator{ResponseWriter: w, id: m.ID, stand: stand}
 	e.sdk.ServeHTTP(t, asked)
+	if v.begun != nil {
+		e.begin(w.Header(), v)
+	}
 	t.finish()
+}
+
+// begin gives the client the session that it has begun. Without one it is served all the same.
+func (e *Endpoint) begin(h http.Header, v *visit) {
+	if v.record == nil || v.begun.version < batchVersion {
+		return // the first revision knows no sessions
+	}
+	if id, err := e.sessionID(*v.begun, v.record.GetId()); err == nil {
+		h.Set(headerSession, id)
+	}
 }
 
 // visit is one request to a server.
 type visit struct {
 	server *server
 	record *internalauthv1.McpServer
+	// session is what the client said of itself when it began; streams says that it reads streams.
+	session session
+	streams bool
+	// begun is the session that this request begins; nil for none.
+	begun *session
 }
 
 type visitKey struct{}
@@ -214,6 +248,11 @@ type visitKey struct{}
 func visitFrom(ctx context.Context) *visit {
 	v, _ := ctx.Value(visitKey{}).(*visit)
 	return v
+}
+
+// readsStreams says whether a client takes events.
+func readsStreams(h http.Header) bool {
+	return strings.Contains(strings.Join(h.Values("Accept"), ","), "text/event-stream")
 }
 
 // lenientAccept lets in clients that name no content type, or only JSON, which is what they get.

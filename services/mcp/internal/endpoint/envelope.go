@@ -42,6 +42,8 @@ func open(body []byte, version string) (envelope, *fault) {
 func (m envelope) fault(version string) *fault {
 	stateless := version >= statelessVersion
 	switch method := text(m.Method); {
+	case version != statelessVersion && !handshakes(version):
+		return unsupported(version)
 	case text(m.Version) != "2.0":
 		return invalid(`jsonrpc must be "2.0"`)
 	case m.Method == nil && m.ID == nil:
@@ -121,14 +123,11 @@ func text(v jsontext.Value) string {
 // parsed is the JSON of a body.
 func parsed(h http.Header, body []byte) (jsontext.Value, *fault) {
 	v := jsontext.Value(bytes.TrimSpace(body))
-	version := h.Get(headerVersion)
 	switch {
 	case !holdsJSON(h):
 		return nil, &fault{
 			status: http.StatusUnsupportedMediaType, code: jsonrpc.CodeInvalidRequest, message: "Content-Type must be application/json",
 		}
-	case version < statelessVersion && !handshakes(version):
-		return nil, unsupported(version)
 	case len(v) == 0:
 		return nil, malformed("the body is empty, it must be a message in JSON")
 	case !v.IsValid(jsontext.AllowDuplicateNames(true)):

@@ -141,6 +141,9 @@ func capabilities(raw jsontext.Value) bool {
 func plainID(id jsontext.Value) bool { return id.Kind() == '"' || id.Kind() == '0' }
 
 func holdsJSON(h http.Header) bool {
+	if h.Get("Content-Type") == "application/json" {
+		return true
+	}
 	kind, _, err := mime.ParseMediaType(h.Get("Content-Type"))
 	return err == nil && kind == "application/json"
 }
@@ -166,43 +169,64 @@ func (e *Endpoint) fast(ctx context.Context, w http.ResponseWriter, r *http.Requ
 		return true
 	}
 	t, ok := v.server.set.Listed(q.Name)
-	if !ok || v.server.set.MayAsk(t) {
+	asks := ok && v.server.set.MayAsk(t)
+	if !ok || asks && !v.asksInStream(r.Header) {
 		return false
 	}
 	e.note(ctx, v, q)
 	if q.Meta != nil && q.Meta.Traceparent != "" && r.Header.Get("Traceparent") == "" {
 		ctx = e.propagator.Extract(ctx, propagation.MapCarrier{"traceparent": q.Meta.Traceparent, "tracestate": q.Meta.Tracestate})
 	}
-	e.fastCall(ctx, w, v, q)
+	if asks {
+		e.askedCall(ctx, w, v, q)
+		return true
+	}
+	e.reply(w, q, e.o.Pipeline.Do(ctx, e.callFor(v, q)))
 	return true
 }
 
 // note tells who calls, as the SDK's middleware does.
 func (e *Endpoint) note(ctx context.Context, v *visit, q *request) {
 	interceptor.Note(ctx, slog.String("mcp_method", q.Method))
-	e.used(ctx, v, q.client)
+	e.used(v, q.client)
 }
 
-func (e *Endpoint) fastCall(ctx context.Context, w http.ResponseWriter, v *visit, q *request) {
-	c := call.Call{
-		Set: v.server.set, MaxBytes: v.server.maxBytes, Name: q.Name, Arguments: q.Arguments, Client: q.client,
+// callFor is a call as the pipeline takes it.
+func (e *Endpoint) callFor(v *visit, q *request) call.Call {
+	return call.Call{
+		Set: v.server.set, MaxBytes: v.server.maxBytes, Name: q.Name, Arguments: q.Arguments, Client: e.clientName(v, q.client),
 	}
-	if c.Client == "" {
-		c.Client = e.client(v)
+}
+
+// largestKept is the largest buffer that is kept for further answers.
+const largestKept = 256 << 10
+
+// reply answers a call. Whoever writes the answer takes a copy, so its buffer serves again.
+func (e *Endpoint) reply(w http.ResponseWriter, q *request, out call.Outcome) {
+	buffer, ok := e.buffers.Get().(*[]byte)
+	if !ok {
+		buffer = new([]byte)
 	}
-	out := e.o.Pipeline.Do(ctx, c)
-	status := http.StatusOK
-	b := make([]byte, 0, 2*len(out.Structured)+len(out.Structured)/4+2*len(out.Failure)+512)
+	status, answer := e.outcome((*buffer)[:0], q, out)
+	writeJSON(w, status, answer)
+	if cap(answer) <= largestKept {
+		*buffer = answer
+		e.buffers.Put(buffer)
+	}
+}
+
+// outcome appends the answer to a call, and says with which status it goes.
+func (e *Endpoint) outcome(b []byte, q *request, out call.Outcome) (status int, answer []byte) {
+	// A good answer stands in it twice, once as text: with a byte more for each quotation mark, and room for appendText to write words.
+	b = slices.Grow(b, 3*len(out.Structured)+3*len(out.Failure)+512)
 	switch {
+	case out.Refused != nil && q.stateless:
+		return http.StatusBadRequest, appendError(b, q.ID, out.Refused)
 	case out.Refused != nil:
-		if q.stateless {
-			status = http.StatusBadRequest
-		}
-		b = appendError(b, q.ID, out.Refused)
+		return http.StatusOK, appendError(b, q.ID, out.Refused)
 	case out.Failure != nil:
-		b = appendResult(b, q.ID, e.failed(out.Failure, q.stateless))
+		return http.StatusOK, appendResult(b, q.ID, e.failed(out.Failure, q.stateless))
 	default:
-		b = e.appendAnswer(b, q, out.Structured)
+		return http.StatusOK, e.appendAnswer(b, q, out.Structured)
 	}
-	writeJSON(w, status, b)
 }

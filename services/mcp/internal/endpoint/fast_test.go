@@ -12,8 +12,8 @@ import (
 
 const statelessMeta = `"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}`
 
-// session is one request of the comparison; headers are pairs.
-type session struct {
+// sample is one request of the comparison; headers are pairs.
+type sample struct {
 	name, body string
 	headers    []string
 }
@@ -27,12 +27,12 @@ func stateless(method, tool string) []string {
 }
 
 // comparisons are requests that both ways must answer alike, the ordinary and the odd.
-func comparisons() []session {
+func comparisons() []sample {
 	const users, user = "list_all_torii_users", "get_single_torii_user_by_id"
 	call := func(id, tool, rest string) string {
 		return `{"jsonrpc":"2.0","id":` + id + `,"method":"tools/call","params":{"name":"` + tool + `"` + rest + `}}`
 	}
-	return []session{
+	return []sample{
 		{"list", `{"jsonrpc":"2.0","id":1,"method":"tools/list"}`, nil},
 		{"list with params", `{"jsonrpc":"2.0","id":"a","method":"tools/list","params":{}}`, nil},
 		{"list with a progress token", `{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"_meta":{"progressToken":5}}}`, nil},
@@ -100,7 +100,7 @@ type reply struct {
 	Body    any
 }
 
-func post(h http.Handler, s session) reply {
+func post(h http.Handler, s sample) reply {
 	r := httptest.NewRequest(http.MethodPost, "/mcp/token", strings.NewReader(s.body))
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("X-Request-Id", "fixed")

@@ -47,8 +47,9 @@ func TestFaults(t *testing.T) {
 			"unknown stateless method", message(`"id":7,"method":"tools/paint","params":{` + statelessMeta + `}`),
 			stateless("tools/paint", ""), 404, -32601, `7`,
 		},
-		{"unknown version", message(`"id":7,"method":"ping"`), of("2024-01-01"), 400, -32022, `null`},
-		{"not a version", message(`"id":7,"method":"ping"`), of("1"), 400, -32022, `null`},
+		{"unknown version", message(`"id":7,"method":"ping"`), of("2024-01-01"), 400, -32022, `7`},
+		{"not a version", message(`"id":7,"method":"ping"`), of("1"), 400, -32022, `7`},
+		{"a version to come", message(`"id":7,"method":"ping"`), of("2030-01-01"), 400, -32022, `7`},
 		{"wrong content type", message(`"id":7,"method":"ping"`), []string{"Content-Type", "text/plain"}, 415, -32600, `null`},
 		{"resumption", message(`"id":7,"method":"ping"`), []string{"Last-Event-Id", "1"}, 400, -32600, `7`},
 		{"stream alone accepted", message(`"id":7,"method":"ping"`), []string{"Accept", "text/event-stream"}, 400, -32600, `7`},
@@ -60,7 +61,7 @@ func TestFaults(t *testing.T) {
 	h := newHandler(t, `{}`, false, nil)
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			got := post(h, session{body: test.body, headers: test.headers})
+			got := post(h, sample{body: test.body, headers: test.headers})
 			var said struct {
 				Version string          `json:"jsonrpc"`
 				ID      json.RawMessage `json:"id"`
@@ -87,7 +88,7 @@ func TestFaults(t *testing.T) {
 
 // Versions that are served are named to who asks for another.
 func TestUnsupportedVersionNamesOthers(t *testing.T) {
-	got := post(newHandler(t, `{}`, false, nil), session{
+	got := post(newHandler(t, `{}`, false, nil), sample{
 		body: `{"jsonrpc":"2.0","id":7,"method":"ping"}`, headers: []string{"Mcp-Protocol-Version", "2023-01-01"},
 	})
 	data := got.Body.(map[string]any)["error"].(map[string]any)["data"]
@@ -103,7 +104,7 @@ func TestUnsupportedVersionNamesOthers(t *testing.T) {
 func TestNotifications(t *testing.T) {
 	h := newHandler(t, `{}`, false, nil)
 	for _, method := range []string{"notifications/initialized", "notifications/of_tomorrow"} {
-		got := post(h, session{body: `{"jsonrpc":"2.0","method":"` + method + `"}`})
+		got := post(h, sample{body: `{"jsonrpc":"2.0","method":"` + method + `"}`})
 		if got.Status != http.StatusAccepted || got.Body != "" {
 			t.Errorf("%s: %d %v", method, got.Status, got.Body)
 		}

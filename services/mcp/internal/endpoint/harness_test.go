@@ -50,8 +50,8 @@ func (recorder) Record(context.Context, ...*authv1.LogEntry) error { return nil 
 
 type unseen struct{}
 
-func (unseen) Used(context.Context, *internalauthv1.McpServer, string) {}
-func (unseen) Client(*internalauthv1.McpServer) string                 { return "" }
+func (unseen) Used(*internalauthv1.McpServer, string)  {}
+func (unseen) Client(*internalauthv1.McpServer) string { return "" }
 
 // answerOf is an answer of about n bytes, with everything that is hard to write.
 func answerOf(n int) []byte {
@@ -99,7 +99,7 @@ func newHandler(t testing.TB, config string, sdkOnly bool, answer []byte) http.H
 			Errors: errs, Backends: map[tool.Backend]call.Backend{tool.Proxy: backend{answer}},
 			Recorder: recorder{}, Gate: call.NewGate(ring, time.Now), Known: tools, Timeout: time.Minute, Now: time.Now,
 		}),
-		Seen: unseen{}, PageSize: 50, Version: "1",
+		Seen: unseen{}, Ring: ring, AskTimeout: time.Minute, PageSize: 50, Version: "1",
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -14,7 +14,7 @@ func TestIDsComeBack(t *testing.T) {
 		`0`, `-1`, `9007199254740991`, `9007199254740993`, `-9007199254740993`, `123456789012345678901234567890`, `1.5`, `1.0`, `1e3`, `-0`,
 		`""`, `"a"`, `"1"`, `"null"`, `"Zoë \"Z\""`,
 	}
-	rests := map[string]session{
+	rests := map[string]sample{
 		"list":           {body: `"method":"tools/list"`},
 		"list with null": {body: `"method":"tools/list","params":null`},
 		"ping":           {body: `"method":"ping"`},
@@ -34,7 +34,7 @@ func TestIDsComeBack(t *testing.T) {
 		h := newHandler(t, `{}`, sdkOnly, answerOf(100))
 		for name, rest := range rests {
 			for _, id := range ids {
-				got := post(h, session{body: `{"jsonrpc":"2.0","id":` + id + `,` + rest.body + `}`, headers: rest.headers})
+				got := post(h, sample{body: `{"jsonrpc":"2.0","id":` + id + `,` + rest.body + `}`, headers: rest.headers})
 				if diff := cmp.Diff(decoded(t, id), got.Body.(map[string]any)["id"]); diff != "" {
 					t.Errorf("%s, SDK only %v, id %s: %v", name, sdkOnly, id, got.Body)
 				}
@@ -56,7 +56,7 @@ func TestBatchAnswersEachMessage(t *testing.T) {
 		} `json:"error"`
 	}
 	for _, sdkOnly := range []bool{false, true} {
-		got := post(newHandler(t, `{}`, sdkOnly, nil), session{body: batch})
+		got := post(newHandler(t, `{}`, sdkOnly, nil), sample{body: batch})
 		var parts []part
 		again(t, got.Body, &parts)
 		if len(parts) != 5 || got.Status != 200 {
@@ -72,7 +72,7 @@ func TestBatchAnswersEachMessage(t *testing.T) {
 			}
 		}
 	}
-	if got := post(newHandler(t, `{}`, false, nil), session{body: `[{"jsonrpc":"2.0","method":"notifications/initialized"}]`}); got.Status != 202 {
+	if got := post(newHandler(t, `{}`, false, nil), sample{body: `[{"jsonrpc":"2.0","method":"notifications/initialized"}]`}); got.Status != 202 {
 		t.Errorf("notifications alone: %d %v", got.Status, got.Body)
 	}
 }

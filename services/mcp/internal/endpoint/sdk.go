@@ -1,6 +1,7 @@
 package endpoint
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"log/slog"
@@ -73,13 +74,20 @@ func (e *Endpoint) observe(set *tool.Set) mcp.Middleware {
 		return func(ctx context.Context, method string, req mcp.Request) (mcp.Result, error) {
 			v := visitFrom(ctx)
 			interceptor.Note(ctx, slog.String("mcp_method", method))
-			e.used(ctx, v, clientOf(req))
+			e.used(v, clientOf(req))
 			if r, ok := req.(*mcp.CallToolRequest); ok && method == methodCallTool {
 				if _, has := set.Listed(r.Params.Name); !has && e.o.Extend == nil {
 					return nil, e.refuse(ctx, r)
 				}
 			}
-			return next(ctx, method, req)
+			result, err := next(ctx, method, req)
+			if r, ok := result.(*mcp.InitializeResult); ok && err == nil {
+				if asked, ok := req.(*mcp.ServerRequest[*mcp.InitializeParams]); ok {
+					s := began(asked.Params, r)
+					v.begun = &s
+				}
+			}
+			return result, err
 		}
 	}
 }
@@ -149,44 +157,37 @@ func (e *Endpoint) callTool(ctx context.Context, r *mcp.CallToolRequest) (*mcp.C
 
 func (e *Endpoint) callOf(ctx context.Context, r *mcp.CallToolRequest) call.Call {
 	v := visitFrom(ctx)
-	c := call.Call{
+	return call.Call{
 		Set:       v.server.set,
 		MaxBytes:  v.server.maxBytes,
 		Name:      r.Params.Name,
 		Arguments: r.Params.Arguments,
-		Client:    implementationText(r.ClientInfo()),
+		Client:    e.clientName(v, implementationText(r.ClientInfo())),
 		Asks:      canAsk(r),
 		Answers:   answersOf(r.Params),
 	}
-	if c.Client == "" {
-		c.Client = e.client(v)
-	}
-	return c
 }
 
-// used notes that a server was used; the builder is none.
-func (e *Endpoint) used(ctx context.Context, v *visit, client string) {
+// used notes that a server was used, and by whom as far as the request or its session says; the builder is no server.
+func (e *Endpoint) used(v *visit, client string) {
 	if v.record != nil {
-		e.o.Seen.Used(ctx, v.record, client)
+		e.o.Seen.Used(v.record, cmp.Or(client, v.session.client))
 	}
 }
 
-// client is who used the server last, for requests that do not say.
-func (e *Endpoint) client(v *visit) string {
-	if v.record == nil {
-		return ""
+// clientName is who makes a call: whom the request names, else its session, else who used the server last.
+func (e *Endpoint) clientName(v *visit, named string) string {
+	if name := cmp.Or(named, v.session.client); name != "" || v.record == nil {
+		return name
 	}
 	return e.o.Seen.Client(v.record)
 }
 
-// canAsk says whether the client can put a question to its user between two requests. Revisions before 2026-07-28 would need a connection that
-// is kept open by one replica.
+// canAsk says whether the client can put a question to its user between two requests, as the stateless revisions have it. Clients of earlier ones
+// are asked on the stream of the call, see askedCall.
 func canAsk(r *mcp.CallToolRequest) bool {
 	caps := r.ClientCapabilities()
-	if r.ProtocolVersion() < statelessVersion || caps == nil || caps.Elicitation == nil {
-		return false
-	}
-	return caps.Elicitation.Form != nil || caps.Elicitation.URL == nil
+	return r.ProtocolVersion() >= statelessVersion && caps != nil && elicitsForms(caps)
 }
 
 // ask turns a question into what the client shows its user.

@@ -85,12 +85,6 @@ func appendError(b []byte, id jsontext.Value, r *call.Refusal) []byte {
 	return append(b, "}}"...)
 }
 
-// appendText writes a JSON string. Bytes that are not UTF-8 become U+FFFD, which the error that is ignored here says.
-func appendText(b, text []byte) []byte {
-	b, _ = jsontext.AppendQuote(b, text)
-	return b
-}
-
 // serverMeta is the `_meta` with which results of the stateless revisions name the server.
 func serverMeta(info *mcp.Implementation) ([]byte, error) {
 	return json.Marshal(map[string]any{"io.modelcontextprotocol/serverInfo": map[string]string{

@@ -43,6 +43,7 @@ type Auth struct {
 	watchers map[chan *internalauthv1.WatchRevocationsResponse]bool
 	sequence int64
 	noAudit  bool
+	relayed  int
 }
 
 // token is a token with what it grants; for MCP tokens, with their server.
@@ -73,6 +74,7 @@ func (a *Auth) register(server *connect.Server) {
 	internalauthv1connect.RegisterRevocationServiceHandler(server, a)
 	internalauthv1connect.RegisterAuditServiceHandler(server, a)
 	internalauthv1connect.RegisterMcpServerRecordServiceHandler(server, a)
+	internalauthv1connect.RegisterMcpAnswerServiceHandler(server, a)
 }
 
 // AllowOrigin adds a browser origin to the environment.
@@ -114,12 +116,25 @@ func (a *Auth) Expire(secret string) {
 }
 
 func (a *Auth) tell(tokenIDs ...string) {
+	a.publish(&internalauthv1.WatchRevocationsResponse{TokenIds: tokenIDs, OccurredAt: timestamppb.Now()})
+}
+
+// publish hands an event to everyone who watches.
+func (a *Auth) publish(event *internalauthv1.WatchRevocationsResponse) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.sequence++
+	event.Sequence = a.sequence
 	for w := range a.watchers {
-		w <- &internalauthv1.WatchRevocationsResponse{Sequence: a.sequence, TokenIds: tokenIDs, OccurredAt: timestamppb.Now()}
+		w <- event
 	}
+}
+
+// Relayed is how many answers of users went by way of auth.
+func (a *Auth) Relayed() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.relayed
 }
 
 func (a *Auth) mint(g grant.Grant) string {

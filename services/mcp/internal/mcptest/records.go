@@ -135,12 +135,23 @@ func (a *Auth) DeleteMcpServerRecord(
 	return &internalauthv1.DeleteMcpServerRecordResponse{}, nil
 }
 
-// TouchMcpServerRecord implements McpServerRecordService.
-func (a *Auth) TouchMcpServerRecord(
-	_ context.Context, r *internalauthv1.TouchMcpServerRecordRequest,
-) (*internalauthv1.TouchMcpServerRecordResponse, error) {
+// TouchMcpServerRecords implements McpServerRecordService.
+func (a *Auth) TouchMcpServerRecords(
+	_ context.Context, r *internalauthv1.TouchMcpServerRecordsRequest,
+) (*internalauthv1.TouchMcpServerRecordsResponse, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.touches[r.GetId()] = r.GetClient()
-	return &internalauthv1.TouchMcpServerRecordResponse{}, nil
+	for _, u := range r.GetUses() {
+		a.touches[u.GetId()] = u.GetClient()
+	}
+	return &internalauthv1.TouchMcpServerRecordsResponse{}, nil
+}
+
+// RelayMcpAnswer implements McpAnswerService.
+func (a *Auth) RelayMcpAnswer(_ context.Context, r *internalauthv1.RelayMcpAnswerRequest) (*internalauthv1.RelayMcpAnswerResponse, error) {
+	a.publish(&internalauthv1.WatchRevocationsResponse{McpAnswers: []string{r.GetAnswer()}})
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.relayed++
+	return &internalauthv1.RelayMcpAnswerResponse{}, nil
 }

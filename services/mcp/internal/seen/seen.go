@@ -4,12 +4,13 @@ package seen
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
 	"connectrpc.com/connect/v2"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
-	"github.com/sando-dev/sando/access"
 	internalauthv1 "github.com/sando-dev/sando/gen/sando/internalauth/v1"
 	"github.com/sando-dev/sando/gen/sando/internalauth/v1/internalauthv1connect"
 )
@@ -18,7 +19,9 @@ const (
 	// tellEvery is how often what was seen is told.
 	tellEvery = 5 * time.Second
 	// sameEvery is how long a server whose client did not change is not told of again.
-	sameEvery = time.Minute
+	sameEvery = 5 * time.Minute
+	// maxUses is the most servers that are told of at once.
+	maxUses = 1000
 	// maxServers bounds what is remembered; use beyond it is told of later.
 	maxServers = 4096
 	// tellTimeout bounds one report.
@@ -38,8 +41,7 @@ type Tracker struct {
 
 // use is what is known of one server's use.
 type use struct {
-	client string
-	caller *access.Caller
+	environment, client string
 	// fresh says that there is something to tell; toldAt and toldClient are what was told last.
 	fresh      bool
 	toldAt     time.Time
@@ -47,7 +49,7 @@ type use struct {
 	lastUsed   time.Time
 }
 
-// New makes a tracker over auth's internal mount. The client must pass the caller's grant on, see [access.BearerOut].
+// New makes a tracker over auth's internal mount.
 func New(auth *connect.Client, log *slog.Logger, now func() time.Time) *Tracker {
 	return &Tracker{
 		log: log, now: now,
@@ -57,11 +59,8 @@ func New(auth *connect.Client, log *slog.Logger, now func() time.Time) *Tracker 
 }
 
 // Used notes that a server was used; client is empty where it is not known.
-func (t *Tracker) Used(ctx context.Context, server *internalauthv1.McpServer, client string) {
-	caller, ok := access.FromContext(ctx)
-	if !ok {
-		return
-	}
+func (t *Tracker) Used(server *internalauthv1.McpServer, client string) {
+	now := t.now()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	u := t.servers[server.GetId()]
@@ -69,13 +68,13 @@ func (t *Tracker) Used(ctx context.Context, server *internalauthv1.McpServer, cl
 		if len(t.servers) >= maxServers {
 			return
 		}
-		u = &use{client: server.GetLastClient()}
+		u = &use{environment: server.GetEnvironmentId(), client: server.GetLastClient()}
 		t.servers[server.GetId()] = u
 	}
 	if client != "" {
 		u.client = client
 	}
-	u.caller, u.fresh, u.lastUsed = caller, true, t.now()
+	u.fresh, u.lastUsed = true, now
 }
 
 // Client is the last client known to use a server, or empty. Older revisions name themselves only when a session begins.
@@ -105,34 +104,31 @@ func (t *Tracker) Run(ctx context.Context) error {
 	}
 }
 
-// report is one thing to tell.
-type report struct {
-	id, client string
-	caller     *access.Caller
-}
-
+// tell reports what is due, many servers in one call.
 func (t *Tracker) tell(ctx context.Context, all bool) {
-	for _, r := range t.take(all) {
-		ctx, cancel := context.WithTimeout(access.WithCaller(ctx, r.caller), tellTimeout)
-		_, err := t.auth.TouchMcpServerRecord(ctx, &internalauthv1.TouchMcpServerRecordRequest{Id: r.id, Client: r.client})
+	for uses := range slices.Chunk(t.take(all), maxUses) {
+		ctx, cancel := context.WithTimeout(ctx, tellTimeout)
+		_, err := t.auth.TouchMcpServerRecords(ctx, &internalauthv1.TouchMcpServerRecordsRequest{Uses: uses})
 		cancel()
 		if err != nil {
-			t.log.DebugContext(ctx, "use of an MCP server not noted", "mcp_server_id", r.id, "error", err)
+			t.log.DebugContext(ctx, "use of MCP servers not noted", "servers", len(uses), "error", err)
 		}
 	}
 }
 
 // take collects what is due, and forgets servers that nobody has used for long.
-func (t *Tracker) take(all bool) []report {
+func (t *Tracker) take(all bool) []*internalauthv1.McpServerUse {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := t.now()
-	var out []report
+	var out []*internalauthv1.McpServerUse
 	for id, u := range t.servers {
 		due := all || u.client != u.toldClient || now.Sub(u.toldAt) >= sameEvery
 		switch {
 		case u.fresh && due:
-			out = append(out, report{id: id, client: u.client, caller: u.caller})
+			out = append(out, &internalauthv1.McpServerUse{
+				EnvironmentId: u.environment, Id: id, Client: u.client, UsedAt: timestamppb.New(u.lastUsed),
+			})
 			u.fresh, u.toldAt, u.toldClient = false, now, u.client
 		case !u.fresh && now.Sub(u.lastUsed) > time.Hour:
 			delete(t.servers, id)

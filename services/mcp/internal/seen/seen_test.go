@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -13,7 +14,6 @@ import (
 	"connectrpc.com/connect/v2/connectinprocess"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/sando-dev/sando/access"
 	internalauthv1 "github.com/sando-dev/sando/gen/sando/internalauth/v1"
 	"github.com/sando-dev/sando/gen/sando/internalauth/v1/internalauthv1connect"
 	"github.com/sando-dev/sando/services/mcp/internal/seen"
@@ -33,29 +33,32 @@ func (r *records) all() []string {
 	return slices.Clone(r.told)
 }
 
-func (r *records) TouchMcpServerRecord(
-	ctx context.Context, req *internalauthv1.TouchMcpServerRecordRequest,
-) (*internalauthv1.TouchMcpServerRecordResponse, error) {
-	info, _ := connect.CallInfoForServerContext(ctx)
+func (r *records) TouchMcpServerRecords(
+	_ context.Context, req *internalauthv1.TouchMcpServerRecordsRequest,
+) (*internalauthv1.TouchMcpServerRecordsResponse, error) {
+	var told []string
+	for _, u := range req.GetUses() {
+		told = append(told, u.GetEnvironmentId()+" "+u.GetId()+" "+u.GetClient())
+	}
+	slices.Sort(told)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.told = append(r.told, req.GetId()+" "+req.GetClient()+" "+info.RequestHeader().Get(access.HeaderAuthorization))
-	return &internalauthv1.TouchMcpServerRecordResponse{}, nil
+	r.told = append(r.told, strings.Join(told, ", "))
+	return &internalauthv1.TouchMcpServerRecordsResponse{}, nil
 }
 
-// Use is told once a minute, a change of client after seconds, and what is left when the service stops.
+// Use is told once in a while, all servers in one call; a change of client after seconds, and what is left when the service stops.
 func TestUseIsToldInBatches(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		auth := &records{}
 		server := connect.NewServer()
 		internalauthv1connect.RegisterMcpServerRecordServiceHandler(server, auth)
-		tracker := seen.New(connect.NewClient(connectinprocess.New(server), access.BearerOut()), slog.New(slog.DiscardHandler), time.Now)
+		tracker := seen.New(connect.NewClient(connectinprocess.New(server)), slog.New(slog.DiscardHandler), time.Now)
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error)
 		go func() { ended <- tracker.Run(ctx) }()
 
-		caller := access.WithCaller(t.Context(), &access.Caller{Bearer: "grant"})
-		use := func(client string) { tracker.Used(caller, &internalauthv1.McpServer{Id: "s"}, client) }
+		use := func(id, client string) { tracker.Used(&internalauthv1.McpServer{EnvironmentId: "e", Id: id}, client) }
 		expect := func(want ...string) {
 			t.Helper()
 			synctest.Wait()
@@ -63,25 +66,26 @@ func TestUseIsToldInBatches(t *testing.T) {
 				t.Errorf("told (-want +got):\n%s", diff)
 			}
 		}
-		use("a/1")
-		use("")
+		use("s", "a/1")
+		use("s", "")
+		use("t", "")
 		expect()
 		time.Sleep(6 * time.Second)
-		expect("s a/1 Bearer grant")
-		use("")
+		expect("e s a/1, e t ")
+		use("s", "")
 		time.Sleep(6 * time.Second)
-		expect("s a/1 Bearer grant")
-		use("b/2")
+		expect("e s a/1, e t ")
+		use("s", "b/2")
 		time.Sleep(6 * time.Second)
-		expect("s a/1 Bearer grant", "s b/2 Bearer grant")
+		expect("e s a/1, e t ", "e s b/2")
 		if got := tracker.Client(&internalauthv1.McpServer{Id: "s"}); got != "b/2" {
 			t.Errorf("client %q", got)
 		}
-		use("")
+		use("s", "")
 		stop()
 		if err := <-ended; err != nil {
 			t.Error(err)
 		}
-		expect("s a/1 Bearer grant", "s b/2 Bearer grant", "s b/2 Bearer grant")
+		expect("e s a/1, e t ", "e s b/2", "e s b/2")
 	})
 }

@@ -42,9 +42,9 @@ const (
 	// McpServerRecordServiceDeleteMcpServerRecordProcedure is the procedure name of the
 	// McpServerRecordService's DeleteMcpServerRecord RPC.
 	McpServerRecordServiceDeleteMcpServerRecordProcedure = "/sando.internal.auth.v1.McpServerRecordService/DeleteMcpServerRecord"
-	// McpServerRecordServiceTouchMcpServerRecordProcedure is the procedure name of the
-	// McpServerRecordService's TouchMcpServerRecord RPC.
-	McpServerRecordServiceTouchMcpServerRecordProcedure = "/sando.internal.auth.v1.McpServerRecordService/TouchMcpServerRecord"
+	// McpServerRecordServiceTouchMcpServerRecordsProcedure is the procedure name of the
+	// McpServerRecordService's TouchMcpServerRecords RPC.
+	McpServerRecordServiceTouchMcpServerRecordsProcedure = "/sando.internal.auth.v1.McpServerRecordService/TouchMcpServerRecords"
 )
 
 var (
@@ -92,11 +92,12 @@ var (
 			Procedure:  McpServerRecordServiceDeleteMcpServerRecordProcedure,
 		}
 	})
-	mcpServerRecordServiceTouchMcpServerRecordSpec = sync.OnceValue(func() connect.Spec {
+	mcpServerRecordServiceTouchMcpServerRecordsSpec = sync.OnceValue(func() connect.Spec {
 		return connect.Spec{
-			StreamType: connect.StreamTypeUnary,
-			Schema:     v1.File_sando_internal_auth_v1_mcp_server_proto.Services().ByName("McpServerRecordService").Methods().ByName("TouchMcpServerRecord"),
-			Procedure:  McpServerRecordServiceTouchMcpServerRecordProcedure,
+			StreamType:       connect.StreamTypeUnary,
+			Schema:           v1.File_sando_internal_auth_v1_mcp_server_proto.Services().ByName("McpServerRecordService").Methods().ByName("TouchMcpServerRecords"),
+			Procedure:        McpServerRecordServiceTouchMcpServerRecordsProcedure,
+			IdempotencyLevel: connect.IdempotencyIdempotent,
 		}
 	})
 )
@@ -116,8 +117,9 @@ type McpServerRecordServiceClient interface {
 	RotateMcpServerRecord(context.Context, *v1.RotateMcpServerRecordRequest) (*v1.RotateMcpServerRecordResponse, error)
 	// DeleteMcpServerRecord revokes a server at once.
 	DeleteMcpServerRecord(context.Context, *v1.DeleteMcpServerRecordRequest) (*v1.DeleteMcpServerRecordResponse, error)
-	// TouchMcpServerRecord notes that a server was used, and by which client.
-	TouchMcpServerRecord(context.Context, *v1.TouchMcpServerRecordRequest) (*v1.TouchMcpServerRecordResponse, error)
+	// TouchMcpServerRecords notes which servers were used, and by which clients. It needs no grant: it says what the mcp service saw, of servers
+	// in any environment. Servers that are gone are passed over.
+	TouchMcpServerRecords(context.Context, *v1.TouchMcpServerRecordsRequest) (*v1.TouchMcpServerRecordsResponse, error)
 }
 
 // NewMcpServerRecordServiceClient constructs a client for the
@@ -142,8 +144,9 @@ type McpServerRecordServiceHandler interface {
 	RotateMcpServerRecord(context.Context, *v1.RotateMcpServerRecordRequest) (*v1.RotateMcpServerRecordResponse, error)
 	// DeleteMcpServerRecord revokes a server at once.
 	DeleteMcpServerRecord(context.Context, *v1.DeleteMcpServerRecordRequest) (*v1.DeleteMcpServerRecordResponse, error)
-	// TouchMcpServerRecord notes that a server was used, and by which client.
-	TouchMcpServerRecord(context.Context, *v1.TouchMcpServerRecordRequest) (*v1.TouchMcpServerRecordResponse, error)
+	// TouchMcpServerRecords notes which servers were used, and by which clients. It needs no grant: it says what the mcp service saw, of servers
+	// in any environment. Servers that are gone are passed over.
+	TouchMcpServerRecords(context.Context, *v1.TouchMcpServerRecordsRequest) (*v1.TouchMcpServerRecordsResponse, error)
 }
 
 // RegisterMcpServerRecordServiceHandler registers svc as the
@@ -157,7 +160,7 @@ func RegisterMcpServerRecordServiceHandler(server *connect.Server, svc McpServer
 		connect.Method{Spec: mcpServerRecordServiceUpdateMcpServerRecordSpec(), Handler: adapter.updateMcpServerRecord},
 		connect.Method{Spec: mcpServerRecordServiceRotateMcpServerRecordSpec(), Handler: adapter.rotateMcpServerRecord},
 		connect.Method{Spec: mcpServerRecordServiceDeleteMcpServerRecordSpec(), Handler: adapter.deleteMcpServerRecord},
-		connect.Method{Spec: mcpServerRecordServiceTouchMcpServerRecordSpec(), Handler: adapter.touchMcpServerRecord},
+		connect.Method{Spec: mcpServerRecordServiceTouchMcpServerRecordsSpec(), Handler: adapter.touchMcpServerRecords},
 	)
 }
 
@@ -188,8 +191,8 @@ func (UnimplementedMcpServerRecordServiceHandler) DeleteMcpServerRecord(context.
 	return nil, connect.NewError(connect.CodeUnimplemented, "sando.internal.auth.v1.McpServerRecordService.DeleteMcpServerRecord is not implemented")
 }
 
-func (UnimplementedMcpServerRecordServiceHandler) TouchMcpServerRecord(context.Context, *v1.TouchMcpServerRecordRequest) (*v1.TouchMcpServerRecordResponse, error) {
-	return nil, connect.NewError(connect.CodeUnimplemented, "sando.internal.auth.v1.McpServerRecordService.TouchMcpServerRecord is not implemented")
+func (UnimplementedMcpServerRecordServiceHandler) TouchMcpServerRecords(context.Context, *v1.TouchMcpServerRecordsRequest) (*v1.TouchMcpServerRecordsResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, "sando.internal.auth.v1.McpServerRecordService.TouchMcpServerRecords is not implemented")
 }
 
 type mcpServerRecordServiceClient struct {
@@ -244,9 +247,9 @@ func (c *mcpServerRecordServiceClient) DeleteMcpServerRecord(ctx context.Context
 	return &res, nil
 }
 
-func (c *mcpServerRecordServiceClient) TouchMcpServerRecord(ctx context.Context, req *v1.TouchMcpServerRecordRequest) (*v1.TouchMcpServerRecordResponse, error) {
-	var res v1.TouchMcpServerRecordResponse
-	if err := c.client.CallUnary(ctx, mcpServerRecordServiceTouchMcpServerRecordSpec(), req, &res); err != nil {
+func (c *mcpServerRecordServiceClient) TouchMcpServerRecords(ctx context.Context, req *v1.TouchMcpServerRecordsRequest) (*v1.TouchMcpServerRecordsResponse, error) {
+	var res v1.TouchMcpServerRecordsResponse
+	if err := c.client.CallUnary(ctx, mcpServerRecordServiceTouchMcpServerRecordsSpec(), req, &res); err != nil {
 		return nil, err
 	}
 	return &res, nil
@@ -326,12 +329,12 @@ func (h mcpServerRecordServiceHandler) deleteMcpServerRecord(ctx context.Context
 	return stream.Send(res)
 }
 
-func (h mcpServerRecordServiceHandler) touchMcpServerRecord(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
-	var req v1.TouchMcpServerRecordRequest
+func (h mcpServerRecordServiceHandler) touchMcpServerRecords(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
+	var req v1.TouchMcpServerRecordsRequest
 	if err := stream.Receive(&req); err != nil {
 		return err
 	}
-	res, err := h.svc.TouchMcpServerRecord(ctx, &req)
+	res, err := h.svc.TouchMcpServerRecords(ctx, &req)
 	if err != nil {
 		return err
 	}

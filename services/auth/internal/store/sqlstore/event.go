@@ -10,11 +10,11 @@ import (
 
 func scanEvent(row scanner) (store.Event, error) {
 	var e store.Event
-	return e, found("event", row.Scan(&e.Sequence, scanList{&e.TokenIDs}, scanList{&e.AccountIDs}, &e.SigningKeys, moment{&e.At}))
+	return e, found("event", row.Scan(&e.Sequence, scanList{&e.TokenIDs}, scanList{&e.AccountIDs}, scanList{&e.Answers}, &e.SigningKeys, moment{&e.At}))
 }
 
 func (r reader) Events(ctx context.Context, after int64, limit int) ([]store.Event, error) {
-	return collect(ctx, r, "events", scanEvent, `SELECT sequence, token_ids, account_ids, signing_keys, at FROM events
+	return collect(ctx, r, "events", scanEvent, `SELECT sequence, token_ids, account_ids, answers, signing_keys, at FROM events
 		WHERE sequence > $1 ORDER BY sequence LIMIT $2`, after, limit)
 }
 
@@ -30,8 +30,8 @@ func (w writer) Publish(ctx context.Context, e store.Event) error {
 	if err != nil {
 		return fmt.Errorf("store: event counter: %w", err)
 	}
-	return w.exec(ctx, "publish", `INSERT INTO events (sequence, token_ids, account_ids, signing_keys, at) VALUES ($1, $2, $3, $4, $5)`,
-		e.Sequence, list(e.TokenIDs), list(e.AccountIDs), e.SigningKeys, micros(e.At))
+	return w.exec(ctx, "publish", `INSERT INTO events (sequence, token_ids, account_ids, answers, signing_keys, at) VALUES ($1, $2, $3, $4, $5, $6)`,
+		e.Sequence, list(e.TokenIDs), list(e.AccountIDs), list(e.Answers), e.SigningKeys, micros(e.At))
 }
 
 func (w writer) PruneEvents(ctx context.Context, before time.Time) error {

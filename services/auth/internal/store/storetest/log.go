@@ -231,7 +231,7 @@ func events(t *testing.T, f *fixture) {
 	for i := range 3 {
 		e := store.Event{TokenIDs: []string{fmt.Sprint("t", i)}, At: f.now}
 		if i == 2 {
-			e = store.Event{AccountIDs: []string{"a"}, SigningKeys: true, At: f.now.Add(time.Minute)}
+			e = store.Event{AccountIDs: []string{"a"}, Answers: []string{"x", "y"}, SigningKeys: true, At: f.now.Add(time.Minute)}
 		}
 		f.write(func(w store.Writer) error { return w.Publish(f.ctx, e) })
 	}
@@ -241,7 +241,7 @@ func events(t *testing.T, f *fixture) {
 	f.must(err)
 	diff(t, "events", []store.Event{
 		{Sequence: last - 1, TokenIDs: []string{"t1"}, At: f.now},
-		{Sequence: last, AccountIDs: []string{"a"}, SigningKeys: true, At: f.now.Add(time.Minute)},
+		{Sequence: last, AccountIDs: []string{"a"}, Answers: []string{"x", "y"}, SigningKeys: true, At: f.now.Add(time.Minute)},
 	}, got)
 	f.write(func(w store.Writer) error { return w.PruneEvents(f.ctx, f.now.Add(time.Second)) })
 	got, err = f.Events(f.ctx, 0, 10)
