@@ -4,7 +4,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/klauspost/compress/s2"
@@ -95,16 +97,15 @@ func (s summary) mayMatch(f store.LogFilter) bool {
 // blockVersion begins a block; the rest is compressed by s2, which gets entries to a quarter for less than it costs to write the other three.
 const blockVersion = 1
 
-// entrySize is about what an entry takes in a block besides its body, in bytes.
-const entrySize = 200
+// packer makes the bytes of blocks, one at a time, in the same memory.
+type packer struct{ plain, packed []byte }
 
-// pack writes what entries hold besides environment and sequence, field after field, each text with its length before it.
-func pack(entries []store.LogEntry) []byte {
-	size := 0
-	for _, e := range entries {
-		size += entrySize + len(e.Body)
-	}
-	b := make([]byte, 0, size)
+var packers = sync.Pool{New: func() any { return new(packer) }} //nolint:gochecknoglobals // a pool of buffers has no state of its own
+
+// pack writes what entries hold besides environment and sequence, field after field, each text with its length before it. The result is good until
+// the next call.
+func (p *packer) pack(entries []store.LogEntry) []byte {
+	b := p.plain[:0]
 	text := func(s string) { b = append(binary.AppendUvarint(b, uint64(len(s))), s...) }
 	bytes := func(s []byte) { b = append(binary.AppendUvarint(b, uint64(len(s))), s...) }
 	for _, e := range entries {
@@ -118,9 +119,9 @@ func pack(entries []store.LogEntry) []byte {
 		bytes(e.Body)
 		bytes(e.Hash)
 	}
-	packed := make([]byte, 1+s2.MaxEncodedLen(len(b)))
-	packed[0] = blockVersion
-	return packed[:1+len(s2.Encode(packed[1:], b))]
+	p.plain = b
+	p.packed = slices.Grow(append(p.packed[:0], blockVersion), s2.MaxEncodedLen(len(b)))
+	return p.packed[:1+len(s2.Encode(p.packed[1:cap(p.packed)], b))]
 }
 
 // unpack reads the entries of a block.

@@ -23,8 +23,10 @@ func scanSummary(row scanner) (summary, error) {
 // insertBlock stores a run of entries in one row.
 func (w writer) insertBlock(ctx context.Context, entries []store.LogEntry) error {
 	s := summarise(entries)
+	p := packers.Get().(*packer)
+	defer packers.Put(p)
 	return w.exec(ctx, "append log", insertBlock,
-		s.environmentID, s.last, s.first, s.leastID, s.greatestID, micros(s.oldest), micros(s.newest), []byte(s.filter), pack(entries))
+		s.environmentID, s.last, s.first, s.leastID, s.greatestID, micros(s.oldest), micros(s.newest), []byte(s.filter), p.pack(entries))
 }
 
 // entriesOf reads the entries of a block.
