@@ -14,8 +14,8 @@ import (
 	"github.com/sando-dev/sando/services/auth/internal/store"
 )
 
-// An append of many entries is stored as blocks. A row of its own, with its indexes, costs an entry ten times what its hash does; a row that it
-// shares with some hundred others costs next to nothing. Entries that come in ones and twos have rows of their own, where SQL finds them.
+// An append of many entries is stored as blocks. A row of its own, with its indexes, costs an entry ten times what its body and hash do; a row that
+// it shares with some hundred others costs less than these. Entries that come in ones and twos have rows of their own, where SQL finds them.
 const (
 	// minBlock is the fewest entries that share a row.
 	minBlock = 8
@@ -94,7 +94,7 @@ func (s summary) mayMatch(f store.LogFilter) bool {
 	return f.Accounts == nil
 }
 
-// blockVersion begins a block; the rest is compressed by s2, which gets entries to a quarter for less than it costs to write the other three.
+// blockVersion begins a block; the rest is compressed by s2, which gets entries to a fifth for less than it costs to write the other four.
 const blockVersion = 1
 
 // packer makes the bytes of blocks, one at a time, in the same memory.

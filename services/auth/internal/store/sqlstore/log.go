@@ -95,18 +95,20 @@ func (r reader) LogHas(ctx context.Context, environmentID string, ids []string) 
 	for _, id := range ids {
 		asked[id] = true
 	}
+	for _, id := range known {
+		if asked[id] {
+			has[id] = true
+		}
+	}
 	for _, s := range blocks {
 		packed, err := r.entriesOf(ctx, s)
 		if err != nil {
 			return nil, err
 		}
 		for _, e := range packed {
-			known = append(known, e.ID)
-		}
-	}
-	for _, id := range known {
-		if asked[id] {
-			has[id] = true
+			if asked[e.ID] {
+				has[e.ID] = true
+			}
 		}
 	}
 	return has, nil
