@@ -54,7 +54,9 @@ func (r *Runner) customObject(dst []byte) []byte {
 		if !fits {
 			dst = append(dst, v...)
 		}
-		r.trace.custom(o.key, v, dst[from:])
+		if r.trace != nil {
+			r.trace.custom(o.key, v, dst[from:])
+		}
 	}
 	return append(dst, '}')
 }

@@ -93,10 +93,8 @@ func (t *tracer) step(r *Runner, u *rule, c *cell, found state) {
 }
 
 func (t *tracer) custom(key string, v, value []byte) {
-	if t != nil {
-		t.steps = append(t.steps, Step{
-			Field: "custom_fields." + key, Layer: "catalog", Expression: "field of the organisation",
-			SourcePath: "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(key), SourceValue: bytes.Clone(v), Value: bytes.Clone(value),
-		})
-	}
+	t.steps = append(t.steps, Step{
+		Field: "custom_fields." + key, Layer: "catalog", Expression: "field of the organisation",
+		SourcePath: "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(key), SourceValue: bytes.Clone(v), Value: bytes.Clone(value),
+	})
 }

@@ -135,8 +135,11 @@ func (r *Runner) json(dst []byte, m *fieldOf, f *records.Finder) (_ []byte, fill
 	}
 	switch o.form {
 	case formLeaf:
-		if v := o.rule.move(f); v != nil {
-			return append(m.opening.append(dst), v...), true, nil
+		if o.rule.fixed != nil {
+			return append(m.opening.append(dst), o.rule.fixed...), false, nil
+		}
+		if moved, ok := o.rule.move(m.opening.append(dst), f); ok {
+			return moved, true, nil
 		}
 		c := &r.cell
 		found, err := r.value(o.rule, f, c)
@@ -165,16 +168,32 @@ func (r *Runner) json(dst []byte, m *fieldOf, f *records.Finder) (_ []byte, fill
 	}
 }
 
-// move finds a text that the source writes as we would; nil when the field needs more than a copy.
-func (u *rule) move(f *records.Finder) []byte {
+// move appends a value that needs no more than a copy, because the source writes it as we would; not ok where there is more to it.
+func (u *rule) move(dst []byte, f *records.Finder) (_ []byte, ok bool) {
 	if u.moved < 0 {
-		return nil
+		return dst, false
 	}
 	v := f.Found[u.moved]
-	if len(v) == 0 || v[0] != '"' || !records.Plain(v[1:len(v)-1]) {
-		return nil
+	switch kind := records.KindOf(v); {
+	case kind == records.String && u.convert == toText && records.Plain(v[1:len(v)-1]), kind == records.Bool && u.convert == toBool:
+		return append(dst, v...), true
+	case kind == records.Number && u.convert == toText:
+		return append(append(append(dst, '"'), v...), '"'), true
+	case kind == records.Number && u.convert == toInt && short(v):
+		return append(dst, v...), true
+	default:
+		return dst, false
 	}
-	return v
+}
+
+// short says whether a number is an integer of 32 bits at a glance: at most nine digits, and no sign.
+func short(number []byte) bool {
+	for _, c := range number {
+		if c-'0' > 9 {
+			return false
+		}
+	}
+	return len(number) <= 9
 }
 
 // special appends what sando fills itself.

@@ -22,10 +22,12 @@ type rule struct {
 	enum     *enumTable
 	// paths or join are the slots that are read, with the pointers for people.
 	paths, join []place
-	// moved is the slot of a text that nothing but its path decides about; -1 for none.
-	moved     int
-	cases     []caseOf
-	constant  *cell
+	// moved is the slot of a value that nothing but its path decides about; -1 for none.
+	moved    int
+	cases    []caseOf
+	constant *cell
+	// fixed is the constant as JSON, when nothing else decides.
+	fixed     []byte
 	parameter string
 	program   *expression.Program
 	each      *each
@@ -75,11 +77,21 @@ func (c *compiler) leaf(f Field, o *output, src *records.Places, group *each) {
 	if group != nil {
 		r.keys = c.keysOf(group.pointer)
 	}
-	if r.convert == toText && len(r.paths) == 1 && len(r.cases) == 0 && r.enum == nil {
-		r.moved = r.paths[0].slot
+	if len(r.cases) == 0 && r.enum == nil {
+		r.shortcut()
 	}
 	o.rule = r
 	c.plan.rules = append(c.plan.rules, r)
+}
+
+// shortcut notes what lets a row without cases and table be written without being evaluated.
+func (r *rule) shortcut() {
+	switch {
+	case len(r.paths) == 1:
+		r.moved = r.paths[0].slot
+	case r.constant != nil && !r.constant.isNull:
+		r.fixed = appendJSON(nil, r.convert, r.constant, &scratch{})
+	}
 }
 
 // Written is a row for people: its expression, path or constant.
