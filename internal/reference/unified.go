@@ -17,12 +17,15 @@ func writeUnified(w *bytes.Buffer) error {
 		return err
 	}
 	w.WriteString("# Unified models\n\nHow each field is made, and where each filter runs: `upstream` by the provider, `local` exactly and bounded in sando, `parameter` as part of the call. " +
-		"A filter that is not listed is refused with `UNSUPPORTED_FILTER`. The effective mapping of an account, overrides included, is at `GET /unified/mappings/{model}/{resource}`.\n")
+		"A filter that is not listed is refused with `UNSUPPORTED_FILTER`. The effective mapping of an account, overrides included, is at `GET /unified/mappings/{model}/{resource}`.\n\n" +
+		"`fields` names the output fields to answer, besides the id; all others are left out, and `meta.fields` repeats it. A text that has no entry in its field's table is passed on as it is, " +
+		"and a value of a wrong type left out; `meta.warnings` counts both. A get and an update have `meta` only when there is something to say.\n")
 	for _, name := range c.Integrations() {
 		for _, u := range c.UnifiedResources(name) {
 			fmt.Fprintf(w, "\n## %s/%s from %s\n\n%s\n", u.Model, u.Resource, name, u.Description)
 			writeMappings(w, u)
 			writeFilters(w, u)
+			writeUpdate(w, u.Update)
 			if len(u.Sort) > 0 {
 				fmt.Fprintf(w, "\nSorts by: %s.\n", strings.Join(slices.Sorted(maps.Keys(u.Sort)), ", "))
 			}
@@ -34,8 +37,20 @@ func writeUnified(w *bytes.Buffer) error {
 func writeMappings(w *bytes.Buffer, u *catalogv1.UnifiedResource) {
 	w.WriteString("\n| field | made from | meaning |\n|---|---|---|\n")
 	for _, f := range u.Fields {
-		fmt.Fprintf(w, "| `%s` | %s | %s |\n", f.Name, cell(madeFrom(f)), cell(f.Description))
+		fmt.Fprintf(w, "| `%s` | %s | %s |\n", f.Name, cell(madeFrom(f)+unless(f.Cases)), cell(f.Description))
 	}
+	if own := u.CustomFields; own != nil {
+		fmt.Fprintf(w, "| `%s` | `%s` | The organisation's own fields, by key, typed as they are defined. |\n", own.Name, own.Operation)
+	}
+}
+
+// unless tells the cases that go before where a field is made from.
+func unless(cases []*catalogv1.Case) string {
+	text := ""
+	for _, c := range cases {
+		text += fmt.Sprintf("; `%s` where `%s` is `%s`", c.Constant, c.Path, c.Equals)
+	}
+	return text
 }
 
 func madeFrom(f *catalogv1.FieldMapping) string {
@@ -46,6 +61,8 @@ func madeFrom(f *catalogv1.FieldMapping) string {
 		return "constant `" + f.Constant + "`"
 	case len(f.Join) > 0:
 		return "`" + strings.Join(f.Join, "` and `") + "`"
+	case f.Parameter != "":
+		return "the parameter `" + f.Parameter + "`"
 	case f.Each != "":
 		return "each of `" + f.Each + "`"
 	}
@@ -58,6 +75,31 @@ func writeFilters(w *bytes.Buffer, u *catalogv1.UnifiedResource) {
 	}
 	w.WriteString("\n| filter | runs | meaning |\n|---|---|---|\n")
 	for _, f := range u.Filters {
-		fmt.Fprintf(w, "| `%s` | %s | %s |\n", f.Name, f.Runs, cell(f.Description))
+		runs := f.Runs
+		if f.Operation != "" {
+			runs += " (`" + f.Operation + "`)"
+		}
+		fmt.Fprintf(w, "| `%s` | %s | %s |\n", f.Name, runs, cell(f.Description))
+	}
+}
+
+func writeUpdate(w *bytes.Buffer, up *catalogv1.Update) {
+	if up == nil {
+		return
+	}
+	w.WriteString("\n| change | of the provider's | values |\n|---|---|---|\n")
+	for _, f := range up.Fields {
+		values := "true and false"
+		if len(f.Enum) > 0 {
+			var pairs []string
+			for _, from := range slices.Sorted(maps.Keys(f.Enum)) {
+				pairs = append(pairs, fmt.Sprintf("`%s`: `%s`", from, f.Enum[from]))
+			}
+			values = strings.Join(pairs, ", ")
+		}
+		if f.Negate {
+			values += ", the other way round"
+		}
+		fmt.Fprintf(w, "| `%s` | `%s` | %s |\n", f.Name, f.Target, values)
 	}
 }
