@@ -19,7 +19,7 @@ import (
 
 // Before 2026-07-28 a server asks the user on the stream that answers the call, and the client sends what the user says in a request of its own,
 // which may reach any replica. The id of the question is sealed and names the call, so that whoever is told can check it and hand the answer over:
-// at once when the call waits here, by way of auth to every replica when it does not. See ADR 8.
+// at once when the call waits here, by way of auth to every replica when it does not. See ADR 9.
 
 const (
 	// purposeQuestion is what ids of questions are sealed for, purposeAnswer what answers on their way to another replica are.
