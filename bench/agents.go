@@ -44,8 +44,11 @@ func (b *bench) needAgents(ctx context.Context) (*agentStage, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making MCP servers: %w", err)
 	}
-	if err := warm(ctx, load.Target{Next: agentCalls(urls, listBody)}, len(urls)); err != nil {
-		return nil, err
+	// A call, unlike a list, warms the proxy's side of each account too.
+	for _, body := range []string{listBody, callBody()} {
+		if err := warm(ctx, load.Target{Next: agentCalls(urls, body)}, len(urls)); err != nil {
+			return nil, err
+		}
 	}
 	list, err := agentResult(ctx, urls[0], listBody)
 	if err != nil {
