@@ -9,8 +9,8 @@ import (
 
 	"github.com/sando-dev/sando/access"
 	"github.com/sando-dev/sando/kit/config"
+	"github.com/sando-dev/sando/kit/kittest/pgtest"
 	"github.com/sando-dev/sando/services/auth"
-	"github.com/sando-dev/sando/services/auth/internal/store/pgtest"
 )
 
 // Two replicas on one PostgreSQL: what one revokes the other refuses within a second, and so does whoever watches it; what one links the other

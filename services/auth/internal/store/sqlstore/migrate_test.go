@@ -10,8 +10,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/sando-dev/sando/kit/kittest/pgtest"
 	"github.com/sando-dev/sando/services/auth/internal/store"
-	"github.com/sando-dev/sando/services/auth/internal/store/pgtest"
 )
 
 // From every earlier version, with data in it, the newest is reached and the data is still there.

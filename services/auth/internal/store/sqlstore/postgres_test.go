@@ -4,8 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sando-dev/sando/kit/kittest/pgtest"
 	"github.com/sando-dev/sando/services/auth/internal/store"
-	"github.com/sando-dev/sando/services/auth/internal/store/pgtest"
 	"github.com/sando-dev/sando/services/auth/internal/store/sqlstore"
 	"github.com/sando-dev/sando/services/auth/internal/store/storetest"
 )

@@ -2,8 +2,7 @@
 package pgtest
 
 import (
-	"context"
-	"database/sql"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -16,13 +15,14 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
-
-	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
 )
 
 // Server is a running server.
 type Server struct {
 	t    testing.TB
+	bin  string
+	dir  string
+	as   *syscall.Credential
 	port int
 	made atomic.Int64
 }
@@ -30,18 +30,29 @@ type Server struct {
 // Start starts a server that ends with the test. Without the binaries the test fails, saying how to get them.
 func Start(t testing.TB) *Server {
 	t.Helper()
-	bin := binaries(t)
-	dir := t.TempDir()
-	s := &Server{t: t, port: freePort(t)}
-	as := account(t, dir)
-	run(t, as, filepath.Join(bin, "initdb"), "-D", filepath.Join(dir, "data"), "-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C.UTF-8", "--no-instructions")
+	s := &Server{t: t, bin: binaries(t), dir: t.TempDir(), port: freePort(t)}
+	s.as = account(t, s.dir)
+	s.run(t, "initdb", "-D", s.data(), "-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C.UTF-8", "--no-instructions")
 	// What the server writes is thrown away, so it need not reach the disk.
-	options := fmt.Sprintf("-c listen_addresses=127.0.0.1 -p %d -k %s -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c shared_buffers=32MB -c max_connections=200", s.port, dir)
-	run(t, as, filepath.Join(bin, "pg_ctl"), "-D", filepath.Join(dir, "data"), "-w", "-t", "60", "-l", filepath.Join(dir, "log"), "-o", options, "start")
-	t.Cleanup(func() {
-		run(t, as, filepath.Join(bin, "pg_ctl"), "-D", filepath.Join(dir, "data"), "-w", "-m", "immediate", "stop")
-	})
+	options := fmt.Sprintf("-c listen_addresses=127.0.0.1 -p %d -k %s -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c shared_buffers=32MB -c max_connections=200", s.port, s.dir)
+	s.run(t, "pg_ctl", "-D", s.data(), "-w", "-t", "60", "-l", filepath.Join(s.dir, "log"), "-o", options, "start")
+	t.Cleanup(func() { s.run(t, "pg_ctl", "-D", s.data(), "-w", "-m", "immediate", "stop") })
 	return s
+}
+
+func (s *Server) data() string { return filepath.Join(s.dir, "data") }
+
+// Dump writes a database as pg_dump backs it up.
+func (s *Server) Dump(t testing.TB, url string) string {
+	t.Helper()
+	return s.run(t, "pg_dump", "--dbname", url)
+}
+
+// Files is the folder with every byte of every database and of the write-ahead log, once they are flushed.
+func (s *Server) Files(t testing.TB) string {
+	t.Helper()
+	s.run(t, "psql", "--dbname", s.url("postgres"), "-c", "CHECKPOINT")
+	return s.data()
 }
 
 // binaries finds the newest installed version.
@@ -96,12 +107,13 @@ func account(t testing.TB, dir string) *syscall.Credential {
 	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
 }
 
-func run(t testing.TB, as *syscall.Credential, name string, args ...string) {
+// run runs a program of the server's version and returns what it printed.
+func (s *Server) run(t testing.TB, program string, args ...string) string {
 	t.Helper()
 	// The server outlives the test's context until its cleanup.
-	cmd := exec.Command(name, args...)
+	cmd := exec.Command(filepath.Join(s.bin, program), args...)
 	cmd.Dir = "/"
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: as}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: s.as}
 	out, err := os.CreateTemp(t.TempDir(), "out")
 	if err != nil {
 		t.Fatal(err)
@@ -109,28 +121,23 @@ func run(t testing.TB, as *syscall.Credential, name string, args ...string) {
 	defer out.Close()
 	// A file and not a pipe: the server inherits it, and a pipe would stay open as long as the server.
 	cmd.Stdout, cmd.Stderr = out, out
-	if err := cmd.Run(); err != nil {
-		said, _ := os.ReadFile(out.Name())
-		t.Fatalf("%s: %v\n%s", filepath.Base(name), err, said)
+	failed := cmd.Run()
+	said, err := os.ReadFile(out.Name())
+	if failed != nil || err != nil {
+		t.Fatalf("%s: %v\n%s", program, errors.Join(failed, err), said)
 	}
+	return string(said)
 }
 
 // Database makes an empty database and returns its URL; like names the database to copy, or nothing.
 func (s *Server) Database(t testing.TB, like string) string {
 	t.Helper()
 	name := fmt.Sprintf("test%d", s.made.Add(1))
-	admin, err := sql.Open("pgx", s.url("postgres"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer admin.Close()
-	statement := "CREATE DATABASE " + name
+	args := []string{"--maintenance-db", s.url("postgres"), name}
 	if like != "" {
-		statement += " TEMPLATE " + like[strings.LastIndex(like, "/")+1:]
+		args = append(args, "--template", like[strings.LastIndex(like, "/")+1:])
 	}
-	if _, err := admin.ExecContext(context.Background(), statement); err != nil {
-		t.Fatal(err)
-	}
+	s.run(t, "createdb", args...)
 	return s.url(name)
 }
 
