@@ -17,6 +17,7 @@ import (
 	"testing"
 
 	"github.com/sando-dev/sando/kit/kittest"
+	"github.com/sando-dev/sando/kit/kittest/pgtest"
 )
 
 // The four services apart, mTLS between them, behind a router by path, pass what the all-in-one passes.
@@ -42,6 +43,9 @@ type split struct {
 	public    map[string]string
 	processes map[string]*process
 	replicas  shared // what replicas of proxy share; empty for a lone one
+	// databases are the stores by service; a file of the folder where there is none.
+	databases map[string]string
+	env       []string
 }
 
 // shared is the state that replicas of proxy meet in.
@@ -56,11 +60,27 @@ func startSplit(t *testing.T) stack {
 // startSplitServices also answers the services, for tests that stop them.
 func startSplitServices(t *testing.T) (*split, stack) {
 	t.Helper()
+	sp := &split{dir: t.TempDir()}
+	return sp, sp.startAll(t)
+}
+
+// startSplitOn is the four services on databases of a PostgreSQL server, with variables of their own.
+func startSplitOn(t *testing.T, server *pgtest.Server, env ...string) (*split, stack) {
+	t.Helper()
+	sp := &split{dir: t.TempDir(), databases: make(map[string]string), env: env}
+	for _, name := range []string{"auth", "proxy", "unified"} {
+		sp.databases[name] = server.Database(t, "")
+	}
+	return sp, sp.startAll(t)
+}
+
+func (sp *split) startAll(t *testing.T) stack {
+	t.Helper()
 	torii := start(t, nil, "torii-emulator", "--listen", kittest.FreeAddr(t), "--ready-file", filepath.Join(t.TempDir(), "torii.json"))
 	toriiURL := "http://" + torii.cmd.Args[2]
 	torii.waitFor(t, "emulator", func() bool { return reachable(torii.cmd.Args[2]) })
 
-	sp := &split{dir: t.TempDir(), internal: map[string]string{}, public: map[string]string{}, processes: map[string]*process{}}
+	sp.internal, sp.public, sp.processes = map[string]string{}, map[string]string{}, map[string]*process{}
 	sp.ca = kittest.NewCA(t, "auth", "proxy", "unified", "mcp")
 	for _, name := range []string{"auth", "proxy", "unified", "mcp"} {
 		sp.internal[name], sp.public[name] = kittest.FreeAddr(t), kittest.FreeAddr(t)
@@ -72,7 +92,15 @@ func startSplitServices(t *testing.T) (*split, stack) {
 		sp.start(t, name, toriiURL)
 	}
 	link(t, &s)
-	return sp, s
+	return s
+}
+
+// store is the URL of a service's store.
+func (sp *split) store(service string) string {
+	if url, ok := sp.databases[service]; ok {
+		return url
+	}
+	return "sqlite:" + filepath.Join(sp.dir, service+".db")
 }
 
 // bootstrap makes keys, an environment and a token with the operator's CLI, on the store that authd then opens.
@@ -80,7 +108,11 @@ func (sp *split) bootstrap(t *testing.T) (environment, token string) {
 	t.Helper()
 	cli := func(args ...string) string {
 		t.Helper()
-		p := start(t, nil, "sando", append(args, "--data-dir", sp.dir)...)
+		env := make([]string, 0, 3)
+		for _, name := range []string{"auth", "proxy", "unified"} {
+			env = append(env, "SANDO_"+strings.ToUpper(name)+"_STORE_URL="+sp.store(role(name)))
+		}
+		p := start(t, env, "sando", append(args, "--data-dir", sp.dir)...)
 		if err := <-p.exited; err != nil {
 			t.Fatalf("sando %s: %v\n%s", strings.Join(args, " "), err, p.output.String())
 		}
@@ -88,6 +120,7 @@ func (sp *split) bootstrap(t *testing.T) (environment, token string) {
 		return strings.TrimSpace(p.stdout.String())
 	}
 	cli("keys", "generate")
+	cli("migrate")
 	environment = cli("environment", "create", "--name", "split")
 	return environment, cli("token", "create", "--environment", environment)
 }
@@ -99,7 +132,7 @@ func (sp *split) start(t *testing.T, name, toriiURL string) {
 	if err := os.WriteFile(config, []byte(sp.config(t, name, toriiURL)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	p := start(t, nil, role(name)+"d", "--config", config)
+	p := start(t, sp.env, role(name)+"d", "--config", config)
 	sp.processes[name] = p
 	p.waitFor(t, name, func() bool { return answers("http://" + sp.public[name] + "/readyz") })
 }
@@ -108,21 +141,20 @@ func (sp *split) config(t *testing.T, name, toriiURL string) string {
 	t.Helper()
 	var b strings.Builder
 	fmt.Fprintf(&b, "public: {listen: %s}\ninternal: {listen: %s}\ndebug: {listen: \"\"}\n", sp.public[name], sp.internal[name])
-	file := func(suffix string) string { return filepath.Join(sp.dir, suffix) }
 	own := sp.ca.Files(role(name))
 	fmt.Fprintf(&b, "mtls: {ca: %s, cert: %s, key: %s}\n", own.CA, own.Cert, own.Key)
 	fmt.Fprintf(&b, "peers: {auth: \"https://%s\", proxy: \"https://%s\", unified: \"https://%s\"}\n", sp.internal["auth"], sp.internal["proxy"], sp.internal["unified"])
 	switch role(name) {
 	case "auth":
-		fmt.Fprintf(&b, "auth: {store: {url: \"sqlite:%s\"}, keys: {file: %s}, public_url: %s}\n", file("auth.db"), file("keys.yaml"), sp.router.URL)
+		fmt.Fprintf(&b, "auth: {store: {url: %q}, keys: {file: %s}, public_url: %s}\n", sp.store(role(name)), filepath.Join(sp.dir, "keys.yaml"), sp.router.URL)
 	case "proxy":
-		store, rate := "sqlite:"+file("proxy.db"), "{}"
+		store, rate := sp.store("proxy"), "{}"
 		if r := sp.replicas; r.valkey != "" {
 			store, rate = r.store, fmt.Sprintf("{replicas: 2, valkey_url: %q}", r.valkey)
 		}
 		fmt.Fprintf(&b, "proxy: {store: {url: %q}, rate: %s, base_urls: {torii: %s/v1.0}, sealing_keys: %s}\n", store, rate, toriiURL, sealingKeys)
 	case "unified":
-		fmt.Fprintf(&b, "unified: {store: {url: \"sqlite:%s\"}, sealing_keys: %s}\n", file("unified.db"), sealingKeys)
+		fmt.Fprintf(&b, "unified: {store: {url: %q}, sealing_keys: %s}\n", sp.store(role(name)), sealingKeys)
 	case "mcp":
 		fmt.Fprintf(&b, "mcp: {public_base_url: %s, sealing_keys: %s}\n", sp.router.URL, sealingKeys)
 	}
@@ -138,27 +170,24 @@ const sealingKeys = `[{id: test, material: "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlh
 // link links the account and makes the MCP server over the API, as a vendor would.
 func link(t *testing.T, s *stack) {
 	t.Helper()
-	rest := restOver{client: http.DefaultClient, base: s.baseURL}
-	post := func(path string, body any, answer any) {
-		t.Helper()
-		text, err := json.Marshal(body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		code, text := rest.do(t, "POST", path, s.apiToken, nil, text)
-		if code != http.StatusOK {
-			t.Fatalf("POST %s: status %d: %s", path, code, text)
-		}
-		if err := json.NewDecoder(bytes.NewReader(text)).Decode(answer); err != nil {
-			t.Fatal(err)
-		}
-	}
 	var account struct{ ID string }
-	post("/integrated-account", map[string]any{"tenant_id": "acme", "context": map[string]string{"api_key": s.toriiKey}}, &account)
+	post(t, *s, "/integrated-account", `{"tenant_id":"acme","context":{"api_key":"`+s.toriiKey+`"}}`, &account)
 	s.account = account.ID
 	var server struct{ Token, URL string }
-	post("/integrated-account/"+account.ID+"/mcp", map[string]any{"name": "split"}, &server)
+	post(t, *s, "/integrated-account/"+account.ID+"/mcp", `{"name":"split"}`, &server)
 	s.mcpToken, s.mcpURL = server.Token, server.URL
+}
+
+// post makes a call with the API token that must succeed, and reads its answer.
+func post(t *testing.T, s stack, path, body string, answer any) {
+	t.Helper()
+	code, text := restOver{client: http.DefaultClient, base: s.baseURL}.do(t, "POST", path, s.apiToken, nil, []byte(body))
+	if code != http.StatusOK {
+		t.Fatalf("POST %s: status %d: %s", path, code, text)
+	}
+	if err := json.Unmarshal(text, answer); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // A router sends paths to services, as an operator's ingress does.
