@@ -93,14 +93,14 @@ func (o *operator) refusesForeignRing(t *testing.T, s stack) {
 type operator struct {
 	dir, torii, address string
 	environment, token  string
-	server              *process
+	server, emulator    *process
 }
 
 func newOperator(t *testing.T) *operator {
 	t.Helper()
 	o := &operator{dir: filepath.Join(t.TempDir(), "data"), torii: kittest.FreeAddr(t), address: kittest.FreeAddr(t)}
-	emulator := start(t, nil, "torii-emulator", "--listen", o.torii)
-	emulator.waitFor(t, "emulator", func() bool { return reachable(o.torii) })
+	o.emulator = start(t, nil, "torii-emulator", "--listen", o.torii)
+	o.emulator.waitFor(t, "emulator", func() bool { return reachable(o.torii) })
 	o.sando(t, "keys", "generate", "--data-dir", o.dir)
 	o.sando(t, "migrate", "--data-dir", o.dir)
 	o.environment = o.sando(t, "environment", "create", "--name", "production", "--data-dir", o.dir)

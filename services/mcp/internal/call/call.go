@@ -149,8 +149,11 @@ func (p *Pipeline) span(ctx context.Context, w *work) (context.Context, func(err
 	if p.Tracer == nil {
 		return ctx, func(error) {}
 	}
-	ctx, span := p.Tracer.Start(ctx, "tools/call", trace.WithAttributes(attribute.String("gen_ai.tool.name", w.Name)))
+	ctx, span := p.Tracer.Start(ctx, "tools/call")
 	return ctx, func(err error) {
+		if name := p.toolName(w); name != "" {
+			span.SetAttributes(attribute.String("gen_ai.tool.name", name))
+		}
 		if err != nil {
 			span.SetStatus(codes.Error, string(p.Errors.From(err).Code))
 		}

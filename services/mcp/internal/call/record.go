@@ -57,7 +57,7 @@ func (p *Pipeline) entry(ctx context.Context, w *work, outcome error) (*authv1.L
 		ActorId:         caller.Grant.TokenID,
 		Action:          w.action(),
 		McpServerId:     optional(caller.Grant.MCPServerID),
-		ToolName:        optional(w.Name),
+		ToolName:        optional(p.toolName(w)),
 		Client:          optional(w.Client),
 		Status:          new(int32(http.StatusOK)),
 		DurationMs:      new(int32(p.Now().Sub(w.start).Milliseconds())),
@@ -118,6 +118,14 @@ func upstreamStatus(e *rpcerr.Error) int32 {
 // recordedArguments are the arguments whose values stand in the log: which records a call was about. Of all others it has the digest only.
 func recordedArguments() []string {
 	return []string{"id", "id_app", "id_user", "app_id", "user_id", "limit", "model", "resource", "layer"}
+}
+
+// toolName is the name that was called, as it may be written down. A name that no tool has is whatever a client put there, a secret perhaps.
+func (p *Pipeline) toolName(w *work) string {
+	if _, ok := p.known[w.Name]; ok || w.tool != nil {
+		return w.Name
+	}
+	return ""
 }
 
 // action is what was done: the operation, or what was asked for in its place.
