@@ -3,10 +3,8 @@ package e2e
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"net"
 	"net/http"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -14,6 +12,7 @@ import (
 	"time"
 
 	"github.com/sando-dev/sando/kit/kittest"
+	"github.com/sando-dev/sando/kit/kittest/pgtest"
 )
 
 // Two proxies with one Redis want more than Torii allows, and stay inside one
@@ -84,7 +83,7 @@ func startReplicas(t *testing.T) *replicaSet {
 		sp.internal[name], sp.public[name] = kittest.FreeAddr(t), kittest.FreeAddr(t)
 	}
 	sp.router = newRouter(t, sp.public)
-	sp.replicas = shared{store: startPostgres(t), valkey: "redis://" + r.redis.address + "/0"}
+	sp.replicas = shared{store: pgtest.Start(t).Database(t, ""), valkey: "redis://" + r.redis.address + "/0"}
 	_, r.token = sp.bootstrap(t)
 	migrated := start(t, []string{"SANDO_PROXY_STORE_URL=" + sp.replicas.store}, "sando", "migrate", "--data-dir", t.TempDir())
 	if err := <-migrated.exited; err != nil {
@@ -207,7 +206,7 @@ func (r *redisServer) start(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.process = startProgram(t, "redis-server", nil, "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", t.TempDir())
+	r.process = startProgram(t, "redis-server", "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", t.TempDir())
 	r.process.waitFor(t, "redis-server", func() bool { return reachable(r.address) })
 }
 
@@ -218,31 +217,4 @@ func (r *redisServer) kill(t *testing.T) {
 	}
 	err := <-r.process.exited
 	r.process.exited <- err
-}
-
-// startPostgres starts a throwaway server with one empty database and returns
-// its URL.
-func startPostgres(t *testing.T) string {
-	t.Helper()
-	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
-	if err != nil || len(found) == 0 {
-		t.Fatal("this test needs PostgreSQL: apt-get install postgresql")
-	}
-	bin, as := filepath.Dir(found[len(found)-1]), postgresUser(t)
-	dir := as.folder(t)
-	made := startProgram(t, filepath.Join(bin, "initdb"), as.attributes(), "-D", filepath.Join(dir, "data"), "-U", "postgres", "-A", "trust", "--no-sync",
-		"-E", "UTF8", "--locale=C.UTF-8", "--no-instructions")
-	if err := <-made.exited; err != nil {
-		t.Fatalf("initdb: %v\n%s", err, made.output.String())
-	}
-	made.exited <- nil
-	address := kittest.FreeAddr(t)
-	_, port, err := net.SplitHostPort(address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := startProgram(t, filepath.Join(bin, "postgres"), as.attributes(), "-D", filepath.Join(dir, "data"), "-p", port, "-k", dir,
-		"-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-c", "shared_buffers=32MB")
-	server.waitFor(t, "postgres", func() bool { return strings.Contains(server.output.String(), "ready to accept connections") })
-	return fmt.Sprintf("postgres://postgres@%s/postgres", address)
 }

@@ -12,9 +12,9 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	authv1 "github.com/sando-dev/sando/gen/sando/auth/v1"
+	"github.com/sando-dev/sando/kit/kittest/pgtest"
 	"github.com/sando-dev/sando/services/auth/internal/audit"
 	"github.com/sando-dev/sando/services/auth/internal/store"
-	"github.com/sando-dev/sando/services/auth/internal/store/pgtest"
 	"github.com/sando-dev/sando/services/auth/internal/store/sqlstore"
 )
 
