@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"slices"
 	"strconv"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -54,6 +55,28 @@ func layoutOf(message protoreflect.MessageDescriptor, outputs []*output) layout 
 	}
 	return l
 }
+
+// merged is the layout for records that are not cut: neighbours without any value to come are one, and what is never written is gone.
+func (l layout) merged() layout {
+	out := make(layout, 0, len(l))
+	for _, f := range l {
+		last := len(out) - 1
+		switch {
+		case !f.empty():
+			out = append(out, f)
+		case f.zero == "":
+		case last >= 0 && out[last].empty():
+			out[last].opening = slices.Concat(out[last].opening, opening(out[last].zero), f.opening)
+			out[last].zero = f.zero
+		default:
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// empty says whether nothing ever gives the field a value.
+func (m *fieldOf) empty() bool { return m.output == nil && m.own == ownNone }
 
 // own marks a field that sando fills itself; nil is no field.
 func (l layout) own(o *output, what own) {

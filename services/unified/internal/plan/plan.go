@@ -56,6 +56,7 @@ type Plan struct {
 	places       *records.Places
 	outputs      []*output // one per top-level field of the message, in the order of field numbers
 	layout       layout
+	whole        layout // layout, for records that are not cut
 	customFields *output
 	remoteData   *output
 	rules        []*rule
@@ -75,6 +76,7 @@ func Compile(t Table) (*Plan, error) {
 	c.plan.layout = layoutOf(t.Message, c.plan.outputs)
 	c.plan.layout.own(c.plan.customFields, ownCustomFields)
 	c.plan.layout.own(c.plan.remoteData, ownRemoteData)
+	c.plan.whole = c.plan.layout.merged()
 	slices.SortFunc(c.plan.outputs, func(a, b *output) int { return cmp.Compare(a.number(), b.number()) })
 	return c.plan, nil
 }

@@ -47,7 +47,7 @@ type Runner struct {
 
 // Runner starts a call.
 func (p *Plan) Runner(ctx context.Context, call Call) *Runner {
-	r := &Runner{ctx: ctx, plan: p, call: call, outputs: p.outputs, layout: p.layout, customs: customOutputs(call.Custom)}
+	r := &Runner{ctx: ctx, plan: p, call: call, outputs: p.outputs, layout: p.whole, customs: customOutputs(call.Custom)}
 	if call.Keep != nil {
 		r.outputs = slices.DeleteFunc(slices.Clone(p.outputs), func(o *output) bool { return !call.keeps(string(o.field.Name())) })
 		r.layout = slices.DeleteFunc(slices.Clone(p.layout), func(f fieldOf) bool { return !call.keeps(f.name) })
