@@ -47,7 +47,7 @@ func (s *Streams) Handler(spec connect.Spec, h func(ctx context.Context, w http.
 }
 
 func (s *Streams) serve(srv *connect.Server, spec connect.Spec, w http.ResponseWriter, r *http.Request) {
-	info := &connect.CallInfo{Spec: spec, PeerAddr: r.RemoteAddr, Protocol: "rest", Codec: connect.CodecNameJSON}
+	info := &connect.CallInfo{Spec: spec, PeerAddr: r.RemoteAddr, Protocol: interceptor.ProtocolREST, Codec: connect.CodecNameJSON}
 	for k, values := range r.Header {
 		if reaches(k) || k == "Authorization" {
 			info.RequestHeader().SetValues(k, values)

@@ -15,7 +15,11 @@ import (
 // through Chain the errors of the other links get their shape from it too.
 func Errors(table *rpcerr.Table, log *slog.Logger) Named {
 	shape := func(ctx context.Context, spec connect.Spec, err error) error {
-		shaped := table.Connect(err, requestID(ctx))
+		form := table.Connect
+		if info, ok := connect.CallInfoForServerContext(ctx); ok && info.Protocol == ProtocolREST {
+			form = table.Bare
+		}
+		shaped := form(err, requestID(ctx))
 		if error(shaped) == err {
 			return err
 		}
@@ -30,6 +34,10 @@ func Errors(table *rpcerr.Table, log *slog.Logger) Named {
 	}
 	return Named{Name: "errors", shape: shape, Server: func(next connect.ServerFunc) connect.ServerFunc { return next }}
 }
+
+// ProtocolREST is the protocol of calls that are answered by plain HTTP, and
+// whose errors so need nothing that is for an RPC's wire.
+const ProtocolREST = "rest"
 
 // causeLevel is the level for a cause: a caller's mistake is worth a line only
 // when somebody is looking for it.

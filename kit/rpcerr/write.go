@@ -36,17 +36,12 @@ const maxRaw = 4 << 10
 // ErrorInfo, RetryInfo and BadRequest as details. Applied to its own result it
 // changes nothing. It returns nil for nil.
 func (t *Table) Connect(err error, requestID string) *connect.Error {
-	if err == nil {
-		return nil
+	out := t.Bare(err, requestID)
+	if out == nil || out == err {
+		return out
 	}
-	if ce, ok := err.(*connect.Error); ok && ce != nil && !ce.IsRemote() {
-		if s, ok := errors.Unwrap(ce).(shaped); ok && (s.requestID != "" || requestID == "") {
-			return ce
-		}
-	}
-	e := t.public(err)
+	e := errors.Unwrap(out).(shaped).err
 	entry := t.entry(e)
-	out := connect.NewError(entry.RPC, strings.ToValidUTF8(e.text(entry), "\uFFFD")).WithCause(shaped{e, requestID})
 	out = withDetail(out, t.info(e, entry, requestID))
 	if e.RetryAfter > 0 {
 		out = withDetail(out, &errdetails.RetryInfo{RetryDelay: durationpb.New(e.RetryAfter)})
@@ -60,6 +55,22 @@ func (t *Table) Connect(err error, requestID string) *connect.Error {
 		out = withDetail(out, bad)
 	}
 	return out
+}
+
+// Bare is Connect for an error that no RPC will carry: it leaves out the
+// details, which are for the wire and cost more than the rest.
+func (t *Table) Bare(err error, requestID string) *connect.Error {
+	if err == nil {
+		return nil
+	}
+	if ce, ok := err.(*connect.Error); ok && ce != nil && !ce.IsRemote() {
+		if s, ok := errors.Unwrap(ce).(shaped); ok && (s.requestID != "" || requestID == "") {
+			return ce
+		}
+	}
+	e := t.public(err)
+	entry := t.entry(e)
+	return connect.NewError(entry.RPC, strings.ToValidUTF8(e.text(entry), "\uFFFD")).WithCause(shaped{e, requestID})
 }
 
 func withDetail(e *connect.Error, m proto.Message) *connect.Error {
