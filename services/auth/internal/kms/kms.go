@@ -35,7 +35,7 @@ const timeout = 10 * time.Second
 func Open(uri string) (tink.AEAD, error) {
 	scheme, name, ok := strings.Cut(uri, "://")
 	if !ok {
-		return nil, errors.New("kms: the URL of a key looks like hcvault://vault.example.com:8200/transit/keys/sando, aws-kms://ARN or gcp-kms://projects/...")
+		return nil, errors.New("kms: the URL of a key looks like hcvault://vault.example.com:8200/transit/keys/sando, aws-kms://ARN or gcp-kms://projects/P/locations/L/keyRings/R/cryptoKeys/K")
 	}
 	switch scheme {
 	case "hcvault":
