@@ -28,6 +28,8 @@ func serve(ctx context.Context, o options, stdout, stderr io.Writer) error {
 		return err
 	}
 	defer t.Shutdown(context.WithoutCancel(ctx))
+	logger = t.Logger(logger, "sando-dev")
+	slog.SetDefault(logger)
 
 	torii, err := listenTorii(o, logger)
 	if err != nil {

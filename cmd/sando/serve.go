@@ -51,6 +51,8 @@ func serve(ctx context.Context, cfg allinone.Config, stderr io.Writer) (err erro
 		defer cancel()
 		err = errors.Join(err, t.Shutdown(end))
 	}()
+	logger = t.Logger(logger, "sando")
+	slog.SetDefault(logger)
 	product, err := allinone.New(ctx, cfg, logger, t)
 	if err != nil {
 		return err

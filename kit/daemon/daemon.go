@@ -117,6 +117,8 @@ func Run(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, shutdown(ctx, t)) }()
+	logger = t.Logger(logger, "sando")
+	slog.SetDefault(logger)
 
 	peers := &dialer{o: o, telemetry: t}
 	defer peers.close()

@@ -12,6 +12,7 @@ import (
 
 	"go.opentelemetry.io/contrib/exporters/autoexport"
 	"go.opentelemetry.io/otel"
+	otellog "go.opentelemetry.io/otel/log"
 	"go.opentelemetry.io/otel/metric"
 	metricnoop "go.opentelemetry.io/otel/metric/noop"
 	"go.opentelemetry.io/otel/propagation"
@@ -34,6 +35,8 @@ type Telemetry struct {
 	Tracing, Metrics bool
 	// Shutdown sends what is left and ends the exporters.
 	Shutdown func(context.Context) error
+
+	logs otellog.LoggerProvider // nil when no lines are sent; see Logger
 }
 
 // Off gives telemetry that reports nothing and still passes traces on.
@@ -46,10 +49,12 @@ func Off() Telemetry {
 	}
 }
 
-// Start sets up the exporters that the environment names: OTEL_TRACES_EXPORTER
-// and OTEL_METRICS_EXPORTER, or an OTLP endpoint, which means both. With
-// OTEL_METRICS_EXPORTER=prometheus, metrics are served on
+// Start sets up the exporters that the environment names: OTEL_TRACES_EXPORTER,
+// OTEL_METRICS_EXPORTER and OTEL_LOGS_EXPORTER, or an OTLP endpoint, which means
+// all three. With OTEL_METRICS_EXPORTER=prometheus, metrics are served on
 // OTEL_EXPORTER_PROMETHEUS_HOST and _PORT (localhost:9464).
+//
+// The SDK's own troubles go to log, which must not be one that Logger made.
 func Start(ctx context.Context, service, version string, log *slog.Logger) (Telemetry, error) {
 	t := Off()
 	if disabled(os.Getenv) {
@@ -71,7 +76,12 @@ func Start(ctx context.Context, service, version string, log *slog.Logger) (Tele
 			return t, errors.Join(err, t.Shutdown(ctx))
 		}
 	}
-	if t.Tracing || t.Metrics {
+	if wanted(os.Getenv, "LOGS") {
+		if err := t.startLogs(ctx, res); err != nil {
+			return t, errors.Join(err, t.Shutdown(ctx))
+		}
+	}
+	if t.Tracing || t.Metrics || t.logs != nil {
 		// The SDK reports its own troubles through this one global.
 		otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) {
 			log.Warn("telemetry", "error", err.Error())
