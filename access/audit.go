@@ -34,6 +34,8 @@ type Auditor struct {
 	// crowded tells Run that a batch is waiting.
 	crowded chan struct{}
 	dropped atomic.Int64
+	// since is when the oldest entry that waits was given to Later, in Unix nanoseconds; 0 when none waits.
+	since atomic.Int64
 }
 
 // submission is one caller's entries on their way.
@@ -74,6 +76,9 @@ func (a *Auditor) Record(ctx context.Context, entries ...*authv1.LogEntry) error
 func (a *Auditor) Later(e *authv1.LogEntry) {
 	select {
 	case a.later <- e:
+		if a.since.Load() == 0 {
+			a.since.CompareAndSwap(0, time.Now().UnixNano())
+		}
 	default:
 		a.dropped.Add(1)
 	}
@@ -118,6 +123,7 @@ func (a *Auditor) drain(ctx context.Context) {
 		a.fill(b)
 		a.append(ctx, b)
 	}
+	a.since.Store(0)
 }
 
 // batch is what one append takes.

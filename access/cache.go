@@ -56,6 +56,12 @@ func (c *cache) get(d digest) (*entry, uint64) {
 	return c.entries[d], c.generation
 }
 
+func (c *cache) size() int {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return len(c.entries)
+}
+
 // put stores e unless an event came since generation; it says whether it did.
 func (c *cache) put(d digest, e *entry, generation uint64) bool {
 	c.mu.Lock()

@@ -48,6 +48,8 @@ type Client struct {
 	// lastBeat is when the watch last heard from auth, in Unix nanoseconds; 0 before the first time.
 	lastBeat atomic.Int64
 	hasKeys  atomic.Bool
+	// hits and misses count look-ups in the cache.
+	hits, misses atomic.Int64
 
 	mu         sync.Mutex
 	onAccounts []func(ids []string)
@@ -89,8 +91,10 @@ func (c *Client) Authenticate(ctx context.Context, bearer, second string) (*Call
 	e, _ := c.cache.get(d)
 	now := c.now()
 	if e == nil || now.After(e.expiresAt) {
+		c.misses.Add(1)
 		return c.fetch(ctx, d, bearer, second)
 	}
+	c.hits.Add(1)
 	if e.refused != nil {
 		return nil, e.refused
 	}

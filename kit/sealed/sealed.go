@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/tink-crypto/tink-go/v2/aead/subtle"
 	"github.com/tink-crypto/tink-go/v2/tink"
@@ -45,13 +46,23 @@ type Key struct {
 	Material config.Secret `yaml:"material"`
 }
 
+// madeLayout is how an id of Generate starts: with the day.
+const madeLayout = "20060102"
+
+// Made tells when the key was made, if its id says so, as those of Generate do:
+// by starting with the day, e.g. 20261125-1a2b3c4d.
+func (k Key) Made() (day time.Time, ok bool) {
+	day, err := time.Parse(madeLayout, k.ID[:min(len(k.ID), len(madeLayout))])
+	return day, err == nil
+}
+
 // Generate makes a fresh key.
 func Generate() Key {
 	id, material := make([]byte, 4), make([]byte, KeySize)
 	// Read never fails; see crypto/rand.
 	_, _ = rand.Read(id)
 	_, _ = rand.Read(material)
-	return Key{ID: hex.EncodeToString(id), Material: config.Secret(base64.StdEncoding.EncodeToString(material))}
+	return Key{ID: time.Now().UTC().Format(madeLayout) + "-" + hex.EncodeToString(id), Material: config.Secret(base64.StdEncoding.EncodeToString(material))}
 }
 
 // A Ring seals with its first key and opens with any. It is safe for

@@ -57,6 +57,9 @@ type Deps struct {
 	Now func() time.Time
 }
 
+// component is the service's name in metrics.
+const component = "auth"
+
 // Service is auth.
 type Service struct {
 	log      *slog.Logger
@@ -87,6 +90,8 @@ type keys struct {
 	cursors *sealed.Ring
 	chain   *audit.Signer
 	checks  []store.KeyCheck
+	// inUse are those for new things, by family.
+	inUse map[string]sealed.Key
 }
 
 func loadKeys(c KeysConfig) (k keys, err error) {
@@ -108,6 +113,9 @@ func loadKeys(c KeysConfig) (k keys, err error) {
 	}
 	if k.cursors, err = sealed.ParseRing(ring.Sealing); err != nil {
 		return k, err
+	}
+	k.inUse = map[string]sealed.Key{
+		"encryption": {ID: ring.Encryption[0].ID}, "signing": ring.Signing[0], "pepper": ring.Pepper[0], "sealing": ring.Sealing[0],
 	}
 	k.checks, err = ring.Checks()
 	return k, err
@@ -158,6 +166,12 @@ func (s *Service) build(ctx context.Context, d Deps) error {
 		return err
 	}
 	s.hub.Local(s.minter.Forget)
+	if err := errors.Join(
+		telemetry.Cache(d.Telemetry, component, "grants", s.minter.Usage),
+		telemetry.KeyAge(d.Telemetry, component, s.keys.inUse),
+	); err != nil {
+		return err
+	}
 	s.appender = audit.NewAppender(s.store, d.Now)
 	s.bearers = bearer.New(bearer.Options{Store: s.store, Hasher: s.keys.hasher, Hub: s.hub, Now: d.Now})
 	var probe internalproxyv1connect.ProbeServiceClient

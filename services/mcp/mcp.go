@@ -59,6 +59,9 @@ type Service struct {
 	endpoint, builder http.Handler
 }
 
+// component is the service's name in metrics.
+const component = "mcp"
+
 // New builds the service; nothing runs before Run.
 func New(_ context.Context, cfg Config, d Deps) (*Service, error) {
 	if err := cfg.check(); err != nil {
@@ -73,6 +76,12 @@ func New(_ context.Context, cfg Config, d Deps) (*Service, error) {
 		auditor:  access.NewAuditor(p.Auth, p.Log),
 		seen:     seen.New(p.Auth, p.Log, p.Now),
 		internal: connect.NewServer(),
+	}
+	if err := errors.Join(
+		access.Measure(p.Telemetry, component, s.access, s.auditor),
+		telemetry.KeyAge(p.Telemetry, component, map[string]sealed.Key{"sealing": cfg.SealingKeys[0]}),
+	); err != nil {
+		return nil, fmt.Errorf("mcp: %w", err)
 	}
 	if err := s.buildEndpoints(p); err != nil {
 		return nil, fmt.Errorf("mcp: %w", err)

@@ -136,6 +136,9 @@ func (s *Service) build(cfg Config, d Deps) error {
 		return err
 	}
 	s.access.OnAccounts(credentials.Forget)
+	if err := s.measure(d.Telemetry, cfg, credentials); err != nil {
+		return err
+	}
 	carrier, err := relay.New(relay.Deps{
 		Routes: routes, Credentials: credentials, Budget: s.budget, Upstream: s.client, Ledger: s.ledger,
 		Audit: s.auditor, Watch: s.access, Cursors: cursor.NewSealer(ring), Errors: errs,

@@ -85,14 +85,14 @@ func New(ctx context.Context, cfg Config, d Deps) (*Service, error) {
 	if s.store, err = openStore(ctx, cfg.Store); err != nil {
 		return nil, fmt.Errorf("unified: %w", err)
 	}
-	if err := s.build(ctx, d, ring); err != nil {
+	if err := s.build(ctx, cfg, d, ring); err != nil {
 		return nil, errors.Join(fmt.Errorf("unified: %w", err), s.store.Close())
 	}
 	return s, nil
 }
 
 // build makes the mappings and the public server on an open store.
-func (s *Service) build(ctx context.Context, d Deps, ring *sealed.Ring) error {
+func (s *Service) build(ctx context.Context, cfg Config, d Deps, ring *sealed.Ring) error {
 	errs, err := access.ErrorTable()
 	if err != nil {
 		return err
@@ -112,6 +112,9 @@ func (s *Service) build(ctx context.Context, d Deps, ring *sealed.Ring) error {
 	if d.Recorder == nil {
 		s.auditor = access.NewAuditor(d.Auth, d.Log)
 		d.Recorder = s.auditor
+	}
+	if err := s.measure(d.Telemetry, cfg.SealingKeys[0], e); err != nil {
+		return err
 	}
 	chain, err := access.Chain(options)
 	if err != nil {

@@ -43,6 +43,8 @@ type entry struct {
 }
 
 type cache struct {
+	hits, misses atomic.Int64
+
 	mu         sync.RWMutex
 	entries    map[digest]*entry
 	generation uint64
@@ -55,6 +57,13 @@ func (c *cache) get(d digest) (*entry, uint64) {
 	e, generation := c.entries[d], c.generation
 	c.mu.RUnlock()
 	return e, generation
+}
+
+// Usage counts the callers known from memory, those that were looked up, and the entries.
+func (m *Minter) Usage() (hits, misses, entries int64) {
+	m.cache.mu.RLock()
+	defer m.cache.mu.RUnlock()
+	return m.cache.hits.Load(), m.cache.misses.Load(), int64(len(m.cache.entries))
 }
 
 // put stores an entry, unless something was revoked since its generation was read: then what was read may be old.

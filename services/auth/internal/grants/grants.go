@@ -72,9 +72,11 @@ func (m *Minter) Authenticate(ctx context.Context, bearer, second string) (*acce
 	key := digestOf(bearer, second)
 	e, generation := m.cache.get(key)
 	if e != nil && now.Before(e.until) {
+		m.cache.hits.Add(1)
 		m.usage.note(e, now)
 		return e.caller, nil
 	}
+	m.cache.misses.Add(1)
 	e, err := m.look(ctx, bearer, second, now)
 	if err != nil {
 		return nil, err

@@ -66,6 +66,8 @@ type Budget interface {
 	// State tells where k stands: calls allowed in a minute, calls left, and
 	// how long until there are more. All are 0 for a key not in use.
 	State(k Key) (limit, remaining int, reset time.Duration)
+	// Each reports every key in use that has a limit.
+	Each(report func(Standing))
 	// Close ends what runs in the background. Waiting calls fail.
 	Close() error
 }

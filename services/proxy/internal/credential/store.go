@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"connectrpc.com/connect/v2"
@@ -38,6 +39,8 @@ type Store struct {
 	now     func() time.Time
 	most    int
 	flights singleflight.Group
+
+	hits, misses atomic.Int64
 
 	mu       sync.RWMutex
 	leases   map[string]*Lease // by account
@@ -84,10 +87,13 @@ func (s *Store) Lease(ctx context.Context, environment, account string) (*Lease,
 	case lease != nil && lease.Environment != environment:
 		return nil, rpcerr.New(access.CodeAccountNotFound, "")
 	case lease != nil && !lease.expired(now):
+		s.hits.Add(1)
 		return lease, nil
 	case refused.err != nil && now.Before(refused.until):
+		s.hits.Add(1)
 		return nil, refused.err
 	}
+	s.misses.Add(1)
 	// Callers of one environment ask with grants that reach different accounts,
 	// but each was checked against this one before; one answer is good for all.
 	answer := s.flights.DoChan(environment+"\x00"+account, func() (any, error) {
@@ -150,6 +156,14 @@ func (s *Store) refuse(k key, generation uint64, err error) error {
 	default:
 		return rpcerr.New(rpcerr.Unavailable, "credentials cannot be had at the moment").WithCause(err)
 	}
+}
+
+// Usage counts the calls that were answered from memory, those that were not,
+// and what is remembered.
+func (s *Store) Usage() (hits, misses, entries int64) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.hits.Load(), s.misses.Load(), int64(len(s.leases) + len(s.refusals))
 }
 
 // change keeps an answer unless an event has made it old.

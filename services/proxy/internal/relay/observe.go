@@ -28,8 +28,8 @@ var boundaries = [...]float64{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25
 type observer struct {
 	measures, traces bool
 
-	duration metric.Float64Histogram
-	tracer   trace.Tracer
+	duration, wait metric.Float64Histogram
+	tracer         trace.Tracer
 	// sets holds the attributes of each operation and outcome, which would
 	// otherwise be made anew for each call.
 	sets sync.Map
@@ -47,7 +47,26 @@ func newObserver(t telemetry.Telemetry) (*observer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("relay: %w", err)
 	}
+	o.wait, err = t.MeterProvider.Meter(instrumentation).Float64Histogram(
+		"sando.proxy.budget.wait", metric.WithUnit("s"),
+		metric.WithExplicitBucketBoundaries(boundaries[:]...),
+		metric.WithDescription("Time that calls waited for rate budget, by operation and outcome: passed or refused. Calls that passed at once are not counted."))
+	if err != nil {
+		return nil, fmt.Errorf("relay: %w", err)
+	}
 	return o, nil
+}
+
+// waited notes a call that did not get rate budget at once.
+func (o *observer) waited(ctx context.Context, operation string, took time.Duration, err error) {
+	if !o.measures || err == nil && took < time.Millisecond {
+		return
+	}
+	ended := "passed"
+	if err != nil {
+		ended = "refused"
+	}
+	o.recordIn(ctx, o.wait, outcome{operation, ended}, took)
 }
 
 // do sends a request and observes it. The span says which operation was called
@@ -75,16 +94,19 @@ func (o *observer) do(ctx context.Context, client upstream.Client, operation str
 }
 
 func (o *observer) record(ctx context.Context, key outcome, took time.Duration) {
-	if !o.measures {
-		return
+	if o.measures {
+		o.recordIn(ctx, o.duration, key, took)
 	}
+}
+
+func (o *observer) recordIn(ctx context.Context, h metric.Float64Histogram, key outcome, took time.Duration) {
 	set, ok := o.sets.Load(key)
 	if !ok {
 		set, _ = o.sets.LoadOrStore(key, metric.WithAttributeSet(attribute.NewSet(
 			attribute.String("operation", key.operation), attribute.String("outcome", key.outcome))))
 	}
 	if option, ok := set.(metric.MeasurementOption); ok {
-		o.duration.Record(ctx, took.Seconds(), option)
+		h.Record(ctx, took.Seconds(), option)
 	}
 }
 

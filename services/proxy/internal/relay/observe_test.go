@@ -29,6 +29,8 @@ func (p provider) Do(context.Context, *upstream.Request) (*upstream.Response, er
 	return &upstream.Response{Status: p.status, Body: http.NoBody}, nil
 }
 
+func (provider) Tripped() (open, trying int) { return 0, 0 }
+
 func (provider) Close() error { return nil }
 
 func TestCallsAreMeasuredAndTraced(t *testing.T) {

@@ -66,7 +66,9 @@ func (s *Service) acquire(ctx context.Context, c *call, t *route.Target) (budget
 	permit, err := s.Budget.Acquire(ctx, c.budgetKey(t), t.PerMinute, budget.Caller{
 		Account: c.lease.Account, Principal: c.caller.Grant.TokenID,
 	}, c.maxWait)
-	c.maxWait = max(0, c.maxWait-time.Since(before))
+	took := time.Since(before)
+	c.maxWait = max(0, c.maxWait-took)
+	s.observer.waited(ctx, t.Budget, took, err)
 	if err == nil {
 		return permit, nil
 	}

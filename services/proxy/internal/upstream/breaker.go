@@ -102,6 +102,22 @@ func (b *breakers) forget(key string, one *breaker) {
 	}
 }
 
+// tripped counts the breakers that let no call pass, and those that let one try.
+func (b *breakers) tripped() (open, trying int) {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	for _, one := range b.byKey {
+		switch one.State() {
+		case gobreaker.StateOpen:
+			open++
+		case gobreaker.StateHalfOpen:
+			trying++
+		case gobreaker.StateClosed:
+		}
+	}
+	return open, trying
+}
+
 // sweep drops breakers whose failures are too old to count. The caller holds
 // the lock.
 func (b *breakers) sweep() {

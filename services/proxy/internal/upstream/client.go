@@ -38,6 +38,9 @@ func newEngine(cfg *Config) engine {
 	return newStandard(cfg, newDialer(cfg))
 }
 
+// Tripped implements [Client].
+func (c *client) Tripped() (open, trying int) { return c.breakers.tripped() }
+
 func (c *client) Close() error {
 	c.engine.close()
 	return nil

@@ -71,6 +71,9 @@ type Client interface {
 	// Do sends r and returns when the answer's header has arrived. Every error
 	// is an *Error. An answer with any status is not an error.
 	Do(ctx context.Context, r *Request) (*Response, error)
+	// Tripped counts the circuit breakers that let no call pass, and those that
+	// let one try.
+	Tripped() (open, trying int)
 	// Close drops idle connections. Calls in flight go on.
 	Close() error
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/singleflight"
@@ -40,6 +41,8 @@ type Cache struct {
 	now    func() time.Time
 	flight singleflight.Group
 
+	hits, misses atomic.Int64
+
 	mu      sync.Mutex
 	known   map[string]entry
 	changed uint64
@@ -64,8 +67,10 @@ func (c *Cache) Fields(ctx context.Context, op *catalogv1.Operation, spec *catal
 	e, ok := c.known[key]
 	c.mu.Unlock()
 	if ok && c.now().Before(e.until) {
+		c.hits.Add(1)
 		return e.fields, e.refusal
 	}
+	c.misses.Add(1)
 	result := c.flight.DoChan(key, func() (any, error) {
 		// The answer serves others too, so it must outlive this caller.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
@@ -82,6 +87,13 @@ func (c *Cache) Fields(ctx context.Context, op *catalogv1.Operation, spec *catal
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+}
+
+// Usage counts the look-ups that were answered from memory, those that were not, and the entries.
+func (c *Cache) Usage() (hits, misses, entries int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.hits.Load(), c.misses.Load(), int64(len(c.known))
 }
 
 // Forget drops what is known about accounts; nil means all.

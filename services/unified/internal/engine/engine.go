@@ -54,6 +54,9 @@ func New(mappings Mappings, client *upstream.Client, cursors *cursor.Sealer, err
 // Forget drops what is remembered about accounts; nil means all.
 func (e *Engine) Forget(accounts []string) { e.definitions.Forget(accounts) }
 
+// Usage counts look-ups in what is remembered of accounts' own fields.
+func (e *Engine) Usage() (hits, misses, entries int64) { return e.definitions.Usage() }
+
 // scope is whose records a call is about.
 type scope struct {
 	environment, account string
