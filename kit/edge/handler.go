@@ -84,6 +84,7 @@ func (h *handler) serveRPC(w http.ResponseWriter, r *http.Request, id string) {
 		return // the caller broke off: there is nobody to answer
 	}
 	procedure.ServeHTTP(&rpcWriter{ResponseWriter: w, fail: func(code int) {
+		interceptor.TraceAnswer(w, r)
 		h.o.Errors.WriteHTTP(w, id, gateway.Unroutable(r, code))
 	}}, r)
 }
@@ -91,6 +92,7 @@ func (h *handler) serveRPC(w http.ResponseWriter, r *http.Request, id string) {
 // refuseRPC answers for a procedure that does not exist, in the dialect of the
 // caller.
 func (h *handler) refuseRPC(w http.ResponseWriter, r *http.Request, id string) {
+	interceptor.TraceAnswer(w, r)
 	dialect := connecthttp.NewErrorWriter()
 	if r.Method != http.MethodPost || !dialect.IsSupported(r) {
 		h.o.Errors.WriteHTTP(w, id, gateway.Unroutable(r, http.StatusNotFound))
@@ -109,6 +111,7 @@ func (m *Mux) notFound(w http.ResponseWriter, r *http.Request) {
 	if allow := verdict.header.Get("Allow"); allow != "" {
 		w.Header().Set("Allow", allow)
 	}
+	interceptor.TraceAnswer(w, r)
 	m.o.Errors.WriteHTTP(w, interceptor.RequestIDFrom(r.Context()), gateway.Unroutable(r, verdict.code))
 }
 

@@ -100,7 +100,7 @@ func describes(key string) bool {
 }
 
 func errorHandler(errs *rpcerr.Table) runtime.ErrorHandlerFunc {
-	return func(ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, _ *http.Request, err error) {
+	return func(ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, err error) {
 		if md, ok := runtime.ServerMetadataFromContext(ctx); ok {
 			for k, values := range md.HeaderMD {
 				if name, ok := shown(k); ok {
@@ -110,6 +110,7 @@ func errorHandler(errs *rpcerr.Table) runtime.ErrorHandlerFunc {
 				}
 			}
 		}
+		interceptor.TraceAnswer(w, r)
 		errs.WriteHTTP(w, interceptor.RequestIDFrom(ctx), own(errs, err))
 	}
 }

@@ -22,6 +22,7 @@ func (o Options) unrouted(ctx context.Context, mux *runtime.ServeMux, _ runtime.
 	case code == http.StatusMethodNotAllowed:
 		w.Header().Set("Allow", strings.Join(allowed(mux, r), ", "))
 	}
+	interceptor.TraceAnswer(w, r)
 	o.Errors.WriteHTTP(w, interceptor.RequestIDFrom(ctx), Unroutable(r, code))
 }
 

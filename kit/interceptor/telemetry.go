@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"math/rand/v2"
+	"net/http"
+	"strings"
 
 	"connectrpc.com/connect/v2"
 	"connectrpc.com/otelconnect"
@@ -70,13 +72,40 @@ func propagate(p propagation.TextMapPropagator) connect.ServerInterceptor {
 func begin(next connect.ServerFunc) connect.ServerFunc {
 	return func(ctx context.Context, spec connect.Spec, stream connect.ServerStream) error {
 		if !trace.SpanContextFromContext(ctx).IsValid() {
-			var c trace.SpanContextConfig
-			binary.NativeEndian.PutUint64(c.TraceID[:8], rand.Uint64())
-			binary.NativeEndian.PutUint64(c.TraceID[8:], rand.Uint64())
-			binary.NativeEndian.PutUint64(c.SpanID[:], rand.Uint64()|1)
-			ctx = trace.ContextWithRemoteSpanContext(ctx, trace.NewSpanContext(c))
+			ctx = trace.ContextWithRemoteSpanContext(ctx, unsampled())
 		}
 		return next(ctx, spec, stream)
+	}
+}
+
+func unsampled() trace.SpanContext {
+	var c trace.SpanContextConfig
+	binary.NativeEndian.PutUint64(c.TraceID[:8], rand.Uint64())
+	binary.NativeEndian.PutUint64(c.TraceID[8:], rand.Uint64())
+	binary.NativeEndian.PutUint64(c.SpanID[:], rand.Uint64()|1)
+	return trace.NewSpanContext(c)
+}
+
+// TraceAnswer puts a trace into an answer that the chain did not write: the
+// caller's, or one that nobody records.
+func TraceAnswer(w http.ResponseWriter, r *http.Request) {
+	if w.Header().Get(headerTraceparent) != "" {
+		return
+	}
+	p := propagation.TraceContext{}
+	ctx := p.Extract(r.Context(), propagation.HeaderCarrier(r.Header))
+	if !trace.SpanContextFromContext(ctx).IsValid() {
+		ctx = trace.ContextWithSpanContext(ctx, unsampled())
+	}
+	p.Inject(ctx, traceparentOf{propagation.HeaderCarrier(w.Header())})
+}
+
+// traceparentOf takes the traceparent of a trace and nothing else.
+type traceparentOf struct{ propagation.HeaderCarrier }
+
+func (t traceparentOf) Set(key, value string) {
+	if strings.EqualFold(key, headerTraceparent) {
+		t.HeaderCarrier.Set(key, value)
 	}
 }
 
