@@ -231,7 +231,7 @@ func (s *Service) buildInternal(d Deps) error {
 		return err
 	}
 	s.internal = connect.NewServer(chain...)
-	internalauthv1connect.RegisterIntrospectionServiceHandler(s.internal, rpc.Introspection{Minter: s.minter})
+	internalauthv1connect.RegisterIntrospectionServiceHandler(s.internal, rpc.Introspection{Minter: s.minter, Hub: s.hub})
 	internalauthv1connect.RegisterRevocationServiceHandler(s.internal, rpc.Revocations{Hub: s.hub})
 	internalauthv1connect.RegisterCredentialServiceHandler(s.internal, rpc.Credentials{Accounts: s.accounts, Catalog: s.catalog})
 	internalauthv1connect.RegisterAccountServiceHandler(s.internal, rpc.Credentials{Accounts: s.accounts, Catalog: s.catalog})

@@ -5,9 +5,12 @@ import (
 	"testing"
 	"time"
 
+	"connectrpc.com/connect/v2"
 	"go.uber.org/goleak"
 
 	"github.com/sando-dev/sando/access"
+	iv1 "github.com/sando-dev/sando/gen/sando/internalauth/v1"
+	"github.com/sando-dev/sando/gen/sando/internalauth/v1/internalauthv1connect"
 	"github.com/sando-dev/sando/kit/config"
 	"github.com/sando-dev/sando/kit/kittest/pgtest"
 	"github.com/sando-dev/sando/services/auth"
@@ -36,8 +39,19 @@ func TestReplicasOnPostgres(t *testing.T) {
 	if _, err := watcher.Authenticate(t.Context(), made.text("token"), ""); err != nil {
 		t.Fatal(err)
 	}
+	introspect := func() (*iv1.IntrospectResponse, error) {
+		asked := internalauthv1connect.NewIntrospectionServiceClient(two.internal)
+		return asked.Introspect(t.Context(), &iv1.IntrospectRequest{Token: made.text("token")})
+	}
+	if _, err := introspect(); err != nil {
+		t.Fatal(err)
+	}
 	one.call(one.token, "DELETE", "/api-token/"+made.text("id"), "").want(200)
 	revoked := time.Now()
+	// Whoever heard of it from one replica and asks the other, which knows the token from before, is refused at once.
+	if _, err := introspect(); connect.CodeOf(err) != connect.CodeUnauthenticated {
+		t.Errorf("introspection at the other replica right after the revocation: %v", err)
+	}
 	eventually(t, func() error {
 		if two.call(made.text("token"), "GET", "/environment", "").status != 401 {
 			return fmt.Errorf("the other replica takes the token %v after it was revoked", time.Since(revoked))

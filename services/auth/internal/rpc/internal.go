@@ -21,10 +21,17 @@ import (
 )
 
 // Introspection serves sando.internal.auth.v1.IntrospectionService.
-type Introspection struct{ Minter *grants.Minter }
+type Introspection struct {
+	Minter *grants.Minter
+	Hub    *watch.Hub
+}
 
-// Introspect answers the grant of a token.
+// Introspect answers the grant of a token. It catches up with revocations first: whoever asks because another replica told it of one must not
+// get what this replica remembers from before.
 func (h Introspection) Introspect(ctx context.Context, r *iv1.IntrospectRequest) (*iv1.IntrospectResponse, error) {
+	if err := h.Hub.Sync(ctx); err != nil {
+		return nil, rpcerr.New(rpcerr.Unavailable, "").WithCause(err)
+	}
 	caller, err := h.Minter.Authenticate(ctx, r.GetToken(), r.GetSecondToken())
 	if err != nil {
 		return nil, err
