@@ -64,6 +64,7 @@ bin/tools/.stamp: $(wildcard tools/*/go.mod tools/*/*/go.mod tools/*/*.go tools/
 	GOWORK=off go -C tools/kubernetes/score build -o ../../../bin/tools/ tool
 	GOWORK=off go -C tools/container build -o ../../bin/tools/ tool ./ociimage
 	GOWORK=off go -C tools/observability build -o ../../bin/tools/ ./promnames
+	GOWORK=off go -C tools/collector build -ldflags '-s -w' -o ../../bin/tools/ ./otelcol
 	GOWORK=off go -C tools/vendorproto build -o ../../bin/tools/vendorproto .
 	@touch $@
 

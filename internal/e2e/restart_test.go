@@ -40,9 +40,13 @@ type load struct {
 	done   atomic.Int64
 	again  atomic.Int64
 	writes atomic.Int64
+	// patience is how long a client tries again.
+	patience time.Duration
 }
 
-func newLoad(s stack) *load { return &load{s: s, client: &http.Client{Timeout: 20 * time.Second}} }
+func newLoad(s stack) *load {
+	return &load{s: s, client: &http.Client{Timeout: 20 * time.Second}, patience: patience}
+}
 
 // start runs the clients; the function it returns ends them and waits.
 func (l *load) start(t *testing.T) (finish func()) {
@@ -117,7 +121,7 @@ func (l *load) repeat(ctx context.Context, t *testing.T, every time.Duration, ca
 
 // untilDone sends a request as a standard client does: again, a little later, where nobody took it or the answer says that it may be retried.
 func (l *load) untilDone(r request) error {
-	for end := time.Now().Add(patience); ; {
+	for end := time.Now().Add(l.patience); ; {
 		retry, err := l.send(r)
 		if err == nil {
 			return nil

@@ -106,23 +106,32 @@ func (sp *split) store(service string) string {
 // bootstrap makes keys, an environment and a token with the operator's CLI, on the store that authd then opens.
 func (sp *split) bootstrap(t *testing.T) (environment, token string) {
 	t.Helper()
-	cli := func(args ...string) string {
-		t.Helper()
-		env := make([]string, 0, 3)
-		for _, name := range []string{"auth", "proxy", "unified"} {
-			env = append(env, "SANDO_"+strings.ToUpper(name)+"_STORE_URL="+sp.store(role(name)))
-		}
-		p := start(t, env, "sando", append(args, "--data-dir", sp.dir)...)
-		if err := <-p.exited; err != nil {
-			t.Fatalf("sando %s: %v\n%s", strings.Join(args, " "), err, p.output.String())
-		}
-		p.exited <- nil
-		return strings.TrimSpace(p.stdout.String())
+	sp.operate(t, "keys", "generate")
+	sp.operate(t, "migrate")
+	environment = sp.operate(t, "environment", "create", "--name", "split")
+	return environment, sp.operate(t, "token", "create", "--environment", environment)
+}
+
+// operate runs a command of the operator's CLI on the stores of the services and answers what it printed.
+func (sp *split) operate(t *testing.T, args ...string) string {
+	t.Helper()
+	env := make([]string, 0, 3)
+	for _, name := range []string{"auth", "proxy", "unified"} {
+		env = append(env, "SANDO_"+strings.ToUpper(name)+"_STORE_URL="+sp.store(name))
 	}
-	cli("keys", "generate")
-	cli("migrate")
-	environment = cli("environment", "create", "--name", "split")
-	return environment, cli("token", "create", "--environment", environment)
+	return runSando(t, env, append(args, "--data-dir", sp.dir)...)
+}
+
+// runSando runs a command of the operator's CLI to its end and answers what it printed.
+func runSando(t *testing.T, env []string, args ...string) string {
+	t.Helper()
+	p := start(t, env, "sando", args...)
+	err := <-p.exited
+	p.exited <- err
+	if err != nil {
+		t.Fatalf("sando %s: %v\n%s", strings.Join(args, " "), err, p.output.String())
+	}
+	return strings.TrimSpace(p.stdout.String())
 }
 
 // start runs one service and waits until it is ready.

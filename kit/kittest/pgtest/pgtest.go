@@ -33,11 +33,23 @@ func Start(t testing.TB) *Server {
 	s := &Server{t: t, bin: binaries(t), dir: t.TempDir(), port: freePort(t)}
 	s.as = account(t, s.dir)
 	s.run(t, "initdb", "-D", s.data(), "-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C.UTF-8", "--no-instructions")
-	// What the server writes is thrown away, so it need not reach the disk.
-	options := fmt.Sprintf("-c listen_addresses=127.0.0.1 -p %d -k %s -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c shared_buffers=32MB -c max_connections=200", s.port, s.dir)
-	s.run(t, "pg_ctl", "-D", s.data(), "-w", "-t", "60", "-l", filepath.Join(s.dir, "log"), "-o", options, "start")
-	t.Cleanup(func() { s.run(t, "pg_ctl", "-D", s.data(), "-w", "-m", "immediate", "stop") })
+	s.Restart(t)
+	t.Cleanup(func() { s.Kill(t) })
 	return s
+}
+
+// Kill ends the server without a word to anybody, as a crash does.
+func (s *Server) Kill(t testing.TB) {
+	t.Helper()
+	s.run(t, "pg_ctl", "-D", s.data(), "-w", "-m", "immediate", "stop")
+}
+
+// Restart starts a killed server again, with all that it had acknowledged.
+func (s *Server) Restart(t testing.TB) {
+	t.Helper()
+	// What the server writes is thrown away in the end, so it need not reach the disk; but it must have left the process before it is acknowledged.
+	options := fmt.Sprintf("-c listen_addresses=127.0.0.1 -p %d -k %s -c fsync=off -c full_page_writes=off -c shared_buffers=32MB -c max_connections=200", s.port, s.dir)
+	s.run(t, "pg_ctl", "-D", s.data(), "-w", "-t", "60", "-l", filepath.Join(s.dir, "log"), "-o", options, "start")
 }
 
 func (s *Server) data() string { return filepath.Join(s.dir, "data") }
