@@ -109,12 +109,19 @@ func TestSoakValkeyAway(t *testing.T) {
 // startOnServers starts the services on PostgreSQL and Valkey.
 func startOnServers(t *testing.T, db *pgtest.Server, v *redisServer) (*split, stack) {
 	t.Helper()
+	sp := onServers(t, db, v)
+	return sp, sp.startAll(t)
+}
+
+// onServers prepares the services for PostgreSQL and Valkey.
+func onServers(t *testing.T, db *pgtest.Server, v *redisServer) *split {
+	t.Helper()
 	sp := &split{dir: t.TempDir(), databases: make(map[string]string)}
 	for _, name := range []string{"auth", "proxy", "unified"} {
 		sp.databases[name] = db.Database(t, "")
 	}
 	sp.replicas = shared{store: sp.databases["proxy"], valkey: "redis://" + v.address + "/0"}
-	return sp, sp.startAll(t)
+	return sp
 }
 
 // longer is SANDO_SOAK where it is set: how long a long run takes. A short one takes the time given.

@@ -1,16 +1,10 @@
 package e2e
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
-	"log"
 	"net"
 	"net/http"
-	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -46,10 +40,16 @@ type split struct {
 	// databases are the stores by service; a file of the folder where there is none.
 	databases map[string]string
 	env       []string
+	// balancers stand in front of the internal listeners where replicas come and go.
+	balancers map[string]*balancer
+	torii     *process
 }
 
 // shared is the state that replicas of proxy meet in.
-type shared struct{ store, valkey string }
+type shared struct {
+	store, valkey string
+	most          int // replicas at most; 0 is two
+}
 
 func startSplit(t *testing.T) stack {
 	t.Helper()
@@ -80,6 +80,7 @@ func (sp *split) startAll(t *testing.T) stack {
 	toriiURL := "http://" + torii.cmd.Args[2]
 	torii.waitFor(t, "emulator", func() bool { return reachable(torii.cmd.Args[2]) })
 
+	sp.torii = torii
 	sp.internal, sp.public, sp.processes = map[string]string{}, map[string]string{}, map[string]*process{}
 	sp.ca = kittest.NewCA(t, "auth", "proxy", "unified", "mcp")
 	for _, name := range []string{"auth", "proxy", "unified", "mcp"} {
@@ -144,6 +145,10 @@ func (sp *split) start(t *testing.T, name, toriiURL string) {
 	p := start(t, sp.env, role(name)+"d", "--config", config)
 	sp.processes[name] = p
 	p.waitFor(t, name, func() bool { return answers("http://" + sp.public[name] + "/readyz") })
+	if b := sp.balancers[role(name)]; b != nil {
+		sp.router.add(role(name), sp.public[name])
+		b.add(sp.internal[name])
+	}
 }
 
 func (sp *split) config(t *testing.T, name, toriiURL string) string {
@@ -152,14 +157,14 @@ func (sp *split) config(t *testing.T, name, toriiURL string) string {
 	fmt.Fprintf(&b, "public: {listen: %s}\ninternal: {listen: %s}\ndebug: {listen: \"\"}\n", sp.public[name], sp.internal[name])
 	own := sp.ca.Files(role(name))
 	fmt.Fprintf(&b, "mtls: {ca: %s, cert: %s, key: %s}\n", own.CA, own.Cert, own.Key)
-	fmt.Fprintf(&b, "peers: {auth: \"https://%s\", proxy: \"https://%s\", unified: \"https://%s\"}\n", sp.internal["auth"], sp.internal["proxy"], sp.internal["unified"])
+	fmt.Fprintf(&b, "peers: {auth: \"https://%s\", proxy: \"https://%s\", unified: \"https://%s\"}\n", sp.peer("auth"), sp.peer("proxy"), sp.peer("unified"))
 	switch role(name) {
 	case "auth":
 		fmt.Fprintf(&b, "auth: {store: {url: %q}, keys: {file: %s}, public_url: %s}\n", sp.store(role(name)), filepath.Join(sp.dir, "keys.yaml"), sp.router.URL)
 	case "proxy":
 		store, rate := sp.store("proxy"), "{}"
 		if r := sp.replicas; r.valkey != "" {
-			store, rate = r.store, fmt.Sprintf("{replicas: 2, valkey_url: %q}", r.valkey)
+			store, rate = r.store, fmt.Sprintf("{replicas: %d, valkey_url: %q}", max(2, r.most), r.valkey)
 		}
 		fmt.Fprintf(&b, "proxy: {store: {url: %q}, rate: %s, base_urls: {torii: %s/v1.0}, sealing_keys: %s}\n", store, rate, toriiURL, sealingKeys)
 	case "unified":
@@ -171,7 +176,18 @@ func (sp *split) config(t *testing.T, name, toriiURL string) string {
 }
 
 // role is the service that a process runs: proxy-2 is a second proxy.
-func role(process string) string { return strings.TrimSuffix(process, "-2") }
+func role(process string) string {
+	name, _, _ := strings.Cut(process, "-")
+	return name
+}
+
+// peer is the address of a service's internal listener.
+func (sp *split) peer(service string) string {
+	if b := sp.balancers[service]; b != nil {
+		return b.address
+	}
+	return sp.internal[service]
+}
 
 // sealingKeys is a throwaway key that the replicas of this test share.
 const sealingKeys = `[{id: test, material: "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="}]`
@@ -199,47 +215,6 @@ func post(t *testing.T, s stack, path, body string, answer any) {
 	}
 }
 
-// A router sends paths to services, as an operator's ingress does.
-type router struct{ *httptest.Server }
-
-func newRouter(t *testing.T, public map[string]string) *router {
-	t.Helper()
-	plain, h2c := &http.Transport{}, &http.Transport{Protocols: new(http.Protocols)}
-	h2c.Protocols.SetUnencryptedHTTP2(true)
-	to := make(map[string]http.Handler)
-	for name, address := range public {
-		target := &url.URL{Scheme: "http", Host: address}
-		to[name] = &httputil.ReverseProxy{
-			Rewrite:       func(r *httputil.ProxyRequest) { r.SetURL(target); r.Out.Host = r.In.Host },
-			FlushInterval: -1,
-			ErrorLog:      log.New(io.Discard, "", 0), // refused connections are what some tests are about
-			Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
-				if strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc") && r.ProtoMajor == 2 {
-					return h2c.RoundTrip(r)
-				}
-				return plain.RoundTrip(r)
-			}),
-		}
-	}
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.ProtoMajor == 1 {
-			// Requests are taken whole before they are passed on, as most ingresses do: a service may answer faster than a router that is still reading expects.
-			body, err := io.ReadAll(r.Body)
-			if err != nil {
-				return
-			}
-			r.Body = io.NopCloser(bytes.NewReader(body))
-		}
-		to[serviceOf(r.URL.Path)].ServeHTTP(w, r)
-	}))
-	server.Config.Protocols = new(http.Protocols)
-	server.Config.Protocols.SetHTTP1(true)
-	server.Config.Protocols.SetUnencryptedHTTP2(true)
-	server.Start()
-	t.Cleanup(func() { server.Close(); plain.CloseIdleConnections(); h2c.CloseIdleConnections() })
-	return &router{server}
-}
-
 // serviceOf is the table of docs/reference: which service answers a path.
 func serviceOf(path string) string {
 	segments := strings.Split(strings.TrimPrefix(path, "/"), "/")
@@ -255,10 +230,6 @@ func serviceOf(path string) string {
 	}
 	return "auth"
 }
-
-type roundTripper func(*http.Request) (*http.Response, error)
-
-func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 func reachable(address string) bool {
 	conn, err := net.Dial("tcp", address)
