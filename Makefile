@@ -11,7 +11,7 @@ FIXTURES := mcp-conformance=./services/mcp/internal/conformance/cmd/mcp-conforma
 ARGS ?=
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "%-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "%-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: ## start everything with a stand-in Torii and a linked account on 127.0.0.1:8080 (ARGS="--users 1000")
 	go run ./cmd/sando-dev $(ARGS)
@@ -31,6 +31,9 @@ testenv: ## find or install what the tests need besides Go
 soak: testenv build ## run the long tests; results go to docs/reference/soak.md
 	SANDO_SOAK=30m go test -count=1 -timeout 3h -run "Soak" -v ./internal/e2e/...
 	SANDO_KILL_ROUNDS=300 go test -count=1 -timeout 1h -run "Kill" -v ./services/auth/...
+
+kube-dryrun: ## apply the chart's renderings to a real kube-apiserver, as a dry run (builds one first, which takes minutes)
+	tools/kubernetes/dryrun.sh
 
 fuzz: ## run every fuzz target for FUZZTIME each (default 10m)
 	@tools/fuzz.sh $${FUZZTIME:-10m}
@@ -68,4 +71,4 @@ bin/tools/.stamp: $(wildcard tools/*/go.mod tools/*/*/go.mod tools/*/*.go tools/
 	GOWORK=off go -C tools/vendorproto build -o ../../bin/tools/vendorproto .
 	@touch $@
 
-.PHONY: help run build test testenv soak fuzz bench gen lint fmt tools
+.PHONY: help run build test testenv soak kube-dryrun fuzz bench gen lint fmt tools
