@@ -201,7 +201,7 @@ func (s *Service) buildPublic(d Deps) error {
 	if err != nil {
 		return err
 	}
-	s.public = connect.NewServer(chain...)
+	s.public = connect.NewServer(append(chain, rpc.RefuseNUL)...)
 	authv1connect.RegisterEnvironmentServiceHandler(s.public, rpc.Environments{Store: s.store, Hub: s.hub, Now: s.now})
 	authv1connect.RegisterApiTokenServiceHandler(s.public, rpc.Tokens{Bearers: s.bearers, Cursors: s.keys.cursors})
 	authv1connect.RegisterIntegratedAccountServiceHandler(s.public, rpc.Accounts{

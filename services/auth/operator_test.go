@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sando-dev/sando/access"
 	iv1 "github.com/sando-dev/sando/gen/sando/internalauth/v1"
@@ -221,5 +223,74 @@ func TestOperatorRefuses(t *testing.T) {
 	}
 	if all, err := o.Environments(t.Context()); err != nil || len(all) != 1 || all[0].Name != "Acme" {
 		t.Errorf("environments: %v, %v", all, err)
+	}
+}
+
+// What the CLI does to the store beside a running server counts there, and with who watches it, within a second. Both write meanwhile: no write
+// is refused, and the chain of the log stays whole.
+func TestOperatorBesideAServer(t *testing.T) {
+	w := start(t)
+	watcher := access.New(w.internal, access.Options{Log: w.log.Logger})
+	go func() { _ = watcher.Run(t.Context()) }()
+	eventually(t, watcher.Ready)
+	busy, stop := make(chan error, 1), make(chan struct{})
+	go func() { busy <- keepMakingTokens(t.Context(), w, stop) }()
+
+	for range 5 {
+		beside, err := auth.OpenOperator(t.Context(), w.cfg) // as each run of the CLI does
+		if err != nil {
+			t.Fatal(err)
+		}
+		id, secret, err := beside.CreateToken(t.Context(), auth.TokenSpec{EnvironmentID: w.environment})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.call(secret, "POST", "/api-token", `{}`).want(200)
+		if _, err := watcher.Authenticate(t.Context(), secret, ""); err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(beside.RevokeToken(t.Context(), w.environment, id), beside.Close()); err != nil {
+			t.Fatal(err)
+		}
+		revoked := time.Now()
+		eventually(t, func() error {
+			_, err := watcher.Authenticate(t.Context(), secret, "")
+			if err == nil || w.call(secret, "GET", "/environment", "").status != 401 {
+				return fmt.Errorf("the token is taken %v after it was revoked", time.Since(revoked))
+			}
+			return nil
+		})
+		if took := time.Since(revoked); took > time.Second {
+			t.Errorf("the revocation took %v", took)
+		}
+	}
+	close(stop)
+	if err := <-busy; err != nil {
+		t.Errorf("a write beside the server's: %v", err)
+	}
+	var export bytes.Buffer
+	if err := w.service.Operator().ExportLog(t.Context(), w.environment, &export); err != nil {
+		t.Fatal(err)
+	}
+	if report, err := auth.VerifyLog(&export, nil); err != nil || report.Last < 15 {
+		t.Errorf("the log that both wrote: %+v, %v", report, err)
+	}
+}
+
+// keepMakingTokens writes to the store beside w's server until stop is closed.
+func keepMakingTokens(ctx context.Context, w *world, stop <-chan struct{}) error {
+	beside, err := auth.OpenOperator(ctx, w.cfg)
+	if err != nil {
+		return err
+	}
+	for {
+		select {
+		case <-stop:
+			return beside.Close()
+		default:
+		}
+		if _, _, err := beside.CreateToken(ctx, auth.TokenSpec{EnvironmentID: w.environment}); err != nil {
+			return errors.Join(err, beside.Close())
+		}
 	}
 }

@@ -106,12 +106,15 @@ func TestLinkPage(t *testing.T) {
 	b.open(path) // reloading, or a mail scanner, does not use it up
 
 	wrong := b.submit(form, "wrong-key-0000").want(400, "form")
-	wrong.says("Torii did not accept this credential. It answered: Torii answered: invalid API key")
+	wrong.says("Torii did not accept this credential. It answered: Torii answered: invalid API key.")
+	// Who comes to the field by keyboard or screen reader hears that it is wrong, and why.
+	wrong.says(`aria-invalid="true" aria-describedby="help-api_key problem"`)
+	wrong.says(`role="alert" id="problem"`)
 	if strings.Contains(wrong.html, "wrong-key-0000") {
 		t.Error("the page shows what was typed")
 	}
 	b.submit(form, "").want(400, "form").says("Torii API key is required.")
-	b.submit(form, "two words").want(400, "form").says(`aria-invalid="true"`)
+	b.submit(form, "two words").want(400, "form").says(`aria-invalid="true" aria-describedby="help-api_key wrong-api_key"`)
 	w.provider.set(func(p *provider) { p.outage = true })
 	b.submit(form, goodKey).want(502, "form").says("nothing was stored")
 	w.provider.set(func(p *provider) { p.outage = false })
@@ -237,6 +240,10 @@ func TestLinkPageHeaders(t *testing.T) {
 			t.Errorf("%s: %d", name, got.status)
 		}
 	}
+	missing := w.call("", "GET", "/connect/assets/none.css", "").want(404, "NOT_FOUND")
+	if missing.text("request_id") == "" {
+		t.Errorf("an asset that there is not: %s", missing.raw)
+	}
 	if strings.Contains(w.log.String(), "sando_link_") && !strings.Contains(w.log.String(), "sando_link_[") {
 		t.Error("the log holds the link token")
 	}
@@ -260,13 +267,15 @@ func TestLinkTokenRefuses(t *testing.T) {
 		status int
 		code   string
 	}{
-		"neither":              {`{}`, 400, "VALIDATION_FAILED"},
-		"both":                 {`{"tenant_id":"t","integrated_account_id":"` + id + `"}`, 400, "VALIDATION_FAILED"},
-		"a foreign account":    {`{"integrated_account_id":"` + id + `"}`, 404, "ACCOUNT_NOT_FOUND"},
-		"an unlisted redirect": {`{"tenant_id":"t","redirect_uri":"https://evil.example/"}`, 400, "VALIDATION_FAILED"},
-		"an integration":       {`{"tenant_id":"t","integration":"other"}`, 400, "VALIDATION_FAILED"},
-		"a credential":         {`{"tenant_id":"t","context":{"api_key":"x"}}`, 400, "VALIDATION_FAILED"},
-		"scopes":               {`{"tenant_id":"t","scopes":["read"]}`, 400, "VALIDATION_FAILED"},
+		"neither":                 {`{}`, 400, "VALIDATION_FAILED"},
+		"both":                    {`{"tenant_id":"t","integrated_account_id":"` + id + `"}`, 400, "VALIDATION_FAILED"},
+		"both, one of them empty": {`{"tenant_id":"t","integrated_account_id":""}`, 400, "VALIDATION_FAILED"},
+		"a NUL character":         {`{"tenant_id":"t\u0000"}`, 400, "VALIDATION_FAILED"},
+		"a foreign account":       {`{"integrated_account_id":"` + id + `"}`, 404, "ACCOUNT_NOT_FOUND"},
+		"an unlisted redirect":    {`{"tenant_id":"t","redirect_uri":"https://evil.example/"}`, 400, "VALIDATION_FAILED"},
+		"an integration":          {`{"tenant_id":"t","integration":"other"}`, 400, "VALIDATION_FAILED"},
+		"a credential":            {`{"tenant_id":"t","context":{"api_key":"x"}}`, 400, "VALIDATION_FAILED"},
+		"scopes":                  {`{"tenant_id":"t","scopes":["read"]}`, 400, "VALIDATION_FAILED"},
 	} {
 		t.Run(name, func(t *testing.T) { w.call(w.token, "POST", "/link-token", c.body).want(c.status, c.code) })
 	}

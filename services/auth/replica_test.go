@@ -34,6 +34,11 @@ func TestReplicasOnPostgres(t *testing.T) {
 	if lease := two.mustLease(id); lease.GetValues()["api_key"] != goodKey {
 		t.Errorf("lease at the other replica: %v", lease)
 	}
+	// PostgreSQL refuses NUL characters: callers are told so, and not that the store is broken.
+	for _, path := range []string{"/integrated-account?tenant_id=%00", "/integrated-account/%00", "/log?tool_name=a%00b"} {
+		one.call(one.token, "GET", path, "").want(400, "VALIDATION_FAILED")
+	}
+	one.call(one.token, "POST", "/api-token", `{"name":"a\u0000b"}`).want(400, "VALIDATION_FAILED")
 	made := one.call(one.token, "POST", "/api-token", `{}`).want(200)
 	two.call(made.text("token"), "GET", "/environment", "").want(200)
 	if _, err := watcher.Authenticate(t.Context(), made.text("token"), ""); err != nil {

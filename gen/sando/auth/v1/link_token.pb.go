@@ -193,11 +193,11 @@ var File_sando_auth_v1_link_token_proto protoreflect.FileDescriptor
 
 const file_sando_auth_v1_link_token_proto_rawDesc = "" +
 	"\n" +
-	"\x1esando/auth/v1/link_token.proto\x12\rsando.auth.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bsando/rpc/v1/raw_json.proto\"\xcd\x03\n" +
+	"\x1esando/auth/v1/link_token.proto\x12\rsando.auth.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bsando/rpc/v1/raw_json.proto\"\xd6\x03\n" +
 	"\x16CreateLinkTokenRequest\x12,\n" +
 	"\ttenant_id\x18\x01 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\xc8\x01H\x00R\btenantId\x88\x01\x01\x127\n" +
-	"\x15integrated_account_id\x18\x02 \x01(\tH\x01R\x13integratedAccountId\x88\x01\x01\x12%\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xc8\x01H\x00R\btenantId\x88\x01\x01\x12@\n" +
+	"\x15integrated_account_id\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x10\x01H\x01R\x13integratedAccountId\x88\x01\x01\x12%\n" +
 	"\vintegration\x18\x03 \x01(\tH\x02R\vintegration\x88\x01\x01\x124\n" +
 	"\acontext\x18\x04 \x01(\v2\x15.sando.rpc.v1.RawJsonH\x03R\acontext\x88\x01\x01\x12\x16\n" +
 	"\x06scopes\x18\x05 \x03(\tR\x06scopes\x12&\n" +

@@ -18,6 +18,8 @@ import (
 	"strings"
 
 	catalogv1 "github.com/sando-dev/sando/gen/sando/catalog/v1"
+	"github.com/sando-dev/sando/kit/gateway"
+	"github.com/sando-dev/sando/kit/interceptor"
 	"github.com/sando-dev/sando/kit/rpcerr"
 	"github.com/sando-dev/sando/services/auth/internal/linking"
 )
@@ -146,8 +148,13 @@ func (p *Page) again(w http.ResponseWriter, r *http.Request, session linking.Ses
 }
 
 func (p *Page) asset(w http.ResponseWriter, r *http.Request) {
+	name := path.Base(r.PathValue("name"))
+	if _, err := fs.Stat(p.assets, name); err != nil {
+		p.errors.WriteHTTP(w, interceptor.RequestIDFrom(r.Context()), gateway.Unroutable(r, http.StatusNotFound))
+		return
+	}
 	w.Header().Set("Cache-Control", "max-age=300")
-	http.ServeFileFS(w, r, p.assets, path.Base(r.PathValue("name")))
+	http.ServeFileFS(w, r, p.assets, name)
 }
 
 // view is how the page was opened: by itself, in a frame or in a popup.

@@ -16,6 +16,8 @@ type state struct {
 	Name string
 	// Problem stands above the form and says what went wrong.
 	Problem string
+	// Refused says that the problem is what was typed, taken together: every field is marked with it.
+	Refused bool
 	// Fields are the problems of single fields, by name.
 	Fields map[string]string
 	// ErrorType is what the opening window is told; empty while nothing has ended.
@@ -100,17 +102,19 @@ func (p *Page) refuse(w http.ResponseWriter, r *http.Request, session linking.Se
 	label := session.Integration.GetLabel()
 	switch e.Code {
 	case access.CodeCredentialRejected:
+		s.Refused = true
 		s.Problem = label + " did not accept this credential."
 		if e.Message != "" {
-			s.Problem += " It answered: " + e.Message
+			s.Problem += " It answered: " + strings.TrimSuffix(e.Message, ".") + "."
 		}
+		s.Problem += " Check that all of it was copied and that it still stands in " + label + "."
 	case rpcerr.ValidationFailed:
 		s.Problem, s.Fields = "Please correct what is marked below.", make(map[string]string)
 		for _, v := range e.Violations {
 			s.Fields[strings.TrimPrefix(v.Field, "context.")] = v.Description
 		}
 	case rpcerr.Conflict:
-		status = http.StatusConflict
+		s.Refused, status = true, http.StatusConflict
 		s.Problem = "This credential belongs to another " + label + " organisation than the account that is being reconnected. Use one of the same organisation."
 	case access.CodeAccountNotFound:
 		p.render(w, r, session, http.StatusNotFound, state{Name: "gone", ErrorType: "account_not_found"})
