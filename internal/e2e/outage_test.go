@@ -63,8 +63,8 @@ func TestSoakDatabaseAway(t *testing.T) {
 	t.Logf("%d calls, %d tried again, %d writes", l.done.Load(), l.again.Load(), l.writes.Load())
 }
 
-// Valkey is killed and comes back. Calls are answered or told to wait, for what other replicas may have used counts for a minute; none fails for another reason,
-// proxy stays ready, and every write that was acknowledged is there once. The long run waits until nobody is told to wait any more.
+// Valkey is killed and comes back. An account in light use notices nothing, for its calls need no leases; proxy stays ready, and every write that was
+// acknowledged is there once. What becomes of accounts near their limits is shown with two proxies, see TestTwoProxiesOneBudget.
 func TestSoakValkeyAway(t *testing.T) {
 	db, v := pgtest.Start(t), newRedis(t)
 	sp, s := startOnServers(t, db, v)
@@ -79,10 +79,10 @@ func TestSoakValkeyAway(t *testing.T) {
 		for range 10 {
 			for _, r := range []request{l.readUser(0), l.readApp(0), c.write()} {
 				code, text := rest.do(t, r.method, r.url, r.token, nil, []byte(r.body))
-				if code != http.StatusOK && code != http.StatusTooManyRequests {
+				if code != http.StatusOK {
 					t.Errorf("%s: %s: status %d: %.300s", phase.name, r.url, code, text)
 				}
-				if code == http.StatusOK && r.method == http.MethodPost {
+				if r.method == http.MethodPost {
 					written++
 				}
 			}
@@ -91,10 +91,6 @@ func TestSoakValkeyAway(t *testing.T) {
 			t.Errorf("%s: proxy is not ready", phase.name)
 		}
 	}
-	if longer(t, 0) == 0 {
-		return
-	}
-	waitLonger(t, 75*time.Second, "everything passes again", func() bool { return c.ok(l.readUser(0)) && c.ok(l.readApp(0)) })
 	made := 0
 	for _, row := range readAll(t, s, "/proxy/contracts?fields=name&limit=1000&integrated_account_id="+s.account) {
 		if name, _ := lookup(row, "name"); strings.HasPrefix(fmt.Sprint(name), "single-") {
