@@ -61,7 +61,7 @@ func TestMigrationsKeepData(t *testing.T) {
 
 func keepsData(t *testing.T, db *sql.DB, d dialect) {
 	ctx := t.Context()
-	before, err := newDB(ctx, db, db, d)
+	before, err := newDB(ctx, db, db, db, d)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,7 +29,7 @@ func OpenPostgres(ctx context.Context, url string) (*DB, error) {
 	if err := current(ctx, pool, postgresDialect().name); err != nil {
 		return nil, errors.Join(err, pool.Close())
 	}
-	return newDB(ctx, pool, pool, postgresDialect())
+	return newDB(ctx, pool, pool, pool, postgresDialect())
 }
 
 // MigratePostgres brings the schema to the newest version. Processes that do so at once wait for each other.

@@ -15,8 +15,8 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// OpenSQLite opens the database at path, which it makes with mode 0600 when there is none. One connection writes, several read; deleted
-// content is overwritten, and a commit is on disk before it is reported.
+// OpenSQLite opens the database at path, which it makes with mode 0600 when there is none. One connection writes, several read, and
+// others only look tokens up; deleted content is overwritten, and a commit is on disk before it is reported.
 func OpenSQLite(ctx context.Context, path string) (*DB, error) {
 	write, err := connectSQLite(path)
 	if err != nil {
@@ -25,14 +25,15 @@ func OpenSQLite(ctx context.Context, path string) (*DB, error) {
 	if err := migrate(ctx, write, sqliteDialect().name); err != nil {
 		return nil, errors.Join(err, write.Close())
 	}
-	read, err := sql.Open("sqlite", dsn(path, "query_only(1)"))
+	read, err := readSQLite(path)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("store: %w", err), write.Close())
+		return nil, errors.Join(err, write.Close())
 	}
-	readers := max(4, runtime.NumCPU())
-	read.SetMaxOpenConns(readers)
-	read.SetMaxIdleConns(readers)
-	db, err := newDB(ctx, read, write, sqliteDialect())
+	lookups, err := readSQLite(path)
+	if err != nil {
+		return nil, errors.Join(err, read.Close(), write.Close())
+	}
+	db, err := newDB(ctx, lookups, read, write, sqliteDialect())
 	if err != nil {
 		return nil, err
 	}
@@ -62,6 +63,18 @@ func connectSQLite(path string) (*sql.DB, error) {
 	return write, nil
 }
 
+// readSQLite makes a pool of connections that read.
+func readSQLite(path string) (*sql.DB, error) {
+	read, err := sql.Open("sqlite", dsn(path, "query_only(1)"))
+	if err != nil {
+		return nil, fmt.Errorf("store: %w", err)
+	}
+	readers := max(4, runtime.NumCPU())
+	read.SetMaxOpenConns(readers)
+	read.SetMaxIdleConns(readers)
+	return read, nil
+}
+
 func dsn(path string, pragmas ...string) string {
 	q := url.Values{"_txlock": {"immediate"}}
 	// The time to wait comes first: switching to WAL may have to wait already.
@@ -77,7 +90,8 @@ func dsn(path string, pragmas ...string) string {
 
 func sqliteDialect() dialect {
 	return dialect{
-		name: "sqlite",
+		name:  "sqlite",
+		local: true,
 		duplicate: func(err error) bool {
 			code := sqliteCode(err)
 			return code == sqlite3.SQLITE_CONSTRAINT_UNIQUE || code == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"testing"
@@ -160,6 +161,12 @@ func identities(t *testing.T, f *fixture) {
 	diff(t, "identity by id", made, got.Token)
 	_, err = f.TokenByHash(f.ctx, []byte("other"))
 	notFound(t, "an unknown secret", err)
+
+	gone, cancel := context.WithCancel(f.ctx)
+	cancel()
+	if _, err = f.TokenByHash(gone, []byte("hash")); !errors.Is(err, context.Canceled) {
+		t.Errorf("a caller that has gone: got %v, want context.Canceled", err)
+	}
 	err = f.Update(f.ctx, func(w store.Writer) error {
 		made.ID = f.id()
 		return w.InsertToken(f.ctx, made, []byte("hash"))
