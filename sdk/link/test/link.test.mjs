@@ -81,9 +81,24 @@ test("links in a popup, after a wrong key", async () => {
   await opened.waitForSelector("[role=alert]");
   assert.match(await opened.textContent("[role=alert]"), /did not accept this credential.*the API key is not valid/);
   assert.equal(await opened.inputValue("#field-api_key"), "", "what was typed is not shown again");
+  assert.equal(await opened.getAttribute("#field-api_key", "aria-invalid"), "true");
+  assert.match(await opened.getAttribute("#field-api_key", "aria-describedby"), /\bproblem$/, "who comes to the field hears what is wrong");
   await keep(opened, "wrong-key");
   await submit(opened, "good-key");
   assert.equal((await outcome(page)).value.result, "success");
+  await page.close();
+});
+
+test("the provider cannot be reached", async () => {
+  const page = await browser.context.newPage();
+  await page.goto(`${auth.baseUrl}/connect?link_token=${await auth.link()}`);
+  await submit(page, "away-key");
+  await page.waitForSelector("[role=alert]");
+  assert.match(await page.textContent("[role=alert]"), /nothing was stored.*try again/);
+  assert.equal(await page.getAttribute("#field-api_key", "aria-invalid"), null, "the key may well be right");
+  await keep(page, "unreachable");
+  await submit(page, "good-key"); // the same link goes on
+  await page.waitForSelector("[data-state=success]");
   await page.close();
 });
 

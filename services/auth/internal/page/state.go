@@ -107,7 +107,7 @@ func (p *Page) refuse(w http.ResponseWriter, r *http.Request, session linking.Se
 		if e.Message != "" {
 			s.Problem += " It answered: " + strings.TrimSuffix(e.Message, ".") + "."
 		}
-		s.Problem += " Check that all of it was copied and that it still stands in " + label + "."
+		s.Problem += " Check that you copied all of it and that it still exists in " + label + "."
 	case rpcerr.ValidationFailed:
 		s.Problem, s.Fields = "Please correct what is marked below.", make(map[string]string)
 		for _, v := range e.Violations {

@@ -122,10 +122,13 @@ func announce(ctx context.Context, stdout io.Writer, service *auth.Service, url 
 	return err
 }
 
-// provider takes every key that starts with `good`.
+// provider takes every key that starts with `good`, and cannot be reached for those that start with `away`.
 type provider struct{}
 
 func (provider) ProbeCredential(_ context.Context, r *internalproxyv1.ProbeCredentialRequest) (*internalproxyv1.ProbeCredentialResponse, error) {
+	if strings.HasPrefix(r.GetValues()["api_key"], "away") {
+		return nil, rpcerr.New(rpcerr.Unavailable, "")
+	}
 	if !strings.HasPrefix(r.GetValues()["api_key"], "good") {
 		return nil, rpcerr.New(access.CodeCredentialRejected, "the API key is not valid")
 	}
