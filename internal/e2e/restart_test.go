@@ -10,9 +10,17 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+
+	proxyv1 "github.com/sando-dev/sando/gen/sando/proxy/v1"
 )
 
-// Every service is stopped and started again, one at a time, twice, under a mixed load of reads and writes over REST, Connect and MCP. A standard client that
+// Every service is stopped and started again, one at a time, twice, under a mixed load of reads and writes over REST, gRPC, Connect and MCP. A standard client that
 // tries again where a connection is refused, or a service says that it cannot serve now, loses no call; no write is made twice; the log has them all.
 func TestRollingRestart(t *testing.T) {
 	sp, s := startSplitServices(t)
@@ -37,6 +45,7 @@ func TestRollingRestart(t *testing.T) {
 type load struct {
 	s      stack
 	client *http.Client
+	proxy  proxyv1.ProxyServiceClient // over gRPC
 	done   atomic.Int64
 	again  atomic.Int64
 	writes atomic.Int64
@@ -51,16 +60,41 @@ func newLoad(s stack) *load {
 // start runs the clients; the function it returns ends them and waits.
 func (l *load) start(t *testing.T) (finish func()) {
 	t.Helper()
+	conn, err := grpc.NewClient(l.s.address(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	l.proxy = proxyv1.NewProxyServiceClient(conn)
 	ctx, cancel := context.WithCancel(context.Background())
 	var clients sync.WaitGroup
-	for _, call := range []func(n int64) request{l.readUser, l.readApp, l.callTool, l.readOverConnect} {
+	for _, call := range []func(n int64) (bool, error){
+		l.overHTTP(l.readUser), l.overHTTP(l.readApp), l.overHTTP(l.callTool), l.overHTTP(l.readOverConnect), l.readOverGRPC,
+	} {
 		clients.Go(func() { l.repeat(ctx, t, 60*time.Millisecond, call) })
 	}
-	clients.Go(func() { l.repeat(ctx, t, 400*time.Millisecond, l.createContract) })
+	clients.Go(func() { l.repeat(ctx, t, 400*time.Millisecond, l.overHTTP(l.createContract)) })
 	var once sync.Once
 	finish = func() { once.Do(func() { cancel(); clients.Wait() }) }
 	t.Cleanup(finish)
 	return finish
+}
+
+// overHTTP sends the n-th request, and says of one that failed whether it may be sent again.
+func (l *load) overHTTP(call func(n int64) request) func(n int64) (retry bool, err error) {
+	return func(n int64) (bool, error) { return l.send(call(n)) }
+}
+
+// readOverGRPC calls as gRPC's own client does, which tries again what is UNAVAILABLE.
+func (l *load) readOverGRPC(int64) (retry bool, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), l.client.Timeout)
+	defer cancel()
+	ctx = metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+l.s.apiToken)
+	_, err = l.proxy.Get(ctx, &proxyv1.GetRequest{Resource: "users", Id: "1002", IntegratedAccountId: &l.s.account})
+	if err != nil {
+		err = fmt.Errorf("gRPC: %w", err)
+	}
+	return status.Code(err) == codes.Unavailable, err
 }
 
 // A request can be sent again.
@@ -102,11 +136,11 @@ func (l *load) createContract(n int64) request {
 }
 
 // repeat makes calls one after the other until ctx ends; the last one is finished.
-func (l *load) repeat(ctx context.Context, t *testing.T, every time.Duration, call func(n int64) request) {
+func (l *load) repeat(ctx context.Context, t *testing.T, every time.Duration, call func(n int64) (retry bool, err error)) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for n := int64(1); ; n++ {
-		if err := l.untilDone(call(n)); err != nil {
+		if err := l.untilDone(func() (bool, error) { return call(n) }); err != nil {
 			t.Error(err)
 			return
 		}
@@ -119,10 +153,10 @@ func (l *load) repeat(ctx context.Context, t *testing.T, every time.Duration, ca
 	}
 }
 
-// untilDone sends a request as a standard client does: again, a little later, where nobody took it or the answer says that it may be retried.
-func (l *load) untilDone(r request) error {
+// untilDone calls as a standard client does: again, a little later, where nobody took the call or the answer says that it may be retried.
+func (l *load) untilDone(call func() (retry bool, err error)) error {
 	for end := time.Now().Add(l.patience); ; {
-		retry, err := l.send(r)
+		retry, err := call()
 		if err == nil {
 			return nil
 		}
@@ -178,16 +212,21 @@ func (l *load) checkWrites(t *testing.T, s stack) {
 			t.Errorf("contract restart-%d was made %d times, want once", n, got)
 		}
 	}
-	intents := 0
+	intents, made200 := 0, 0
 	for _, row := range readAll(t, s, "/log?log_type=unified_proxy_api&limit=1000") {
 		action, _ := lookup(row, "action")
 		phase, _ := lookup(row, "phase")
-		if action == "torii.contracts.create" && phase == "intent" {
+		ended, _ := lookup(row, "status")
+		switch {
+		case action != "torii.contracts.create":
+		case phase == "intent":
 			intents++
+		case fmt.Sprint(ended) == "200":
+			made200++
 		}
 	}
-	if int64(intents) < l.writes.Load() {
-		t.Errorf("the log has %d intents of %d writes", intents, l.writes.Load())
+	if int64(min(intents, made200)) < l.writes.Load() {
+		t.Errorf("the log has %d intents and %d good outcomes of %d writes", intents, made200, l.writes.Load())
 	}
 }
 
