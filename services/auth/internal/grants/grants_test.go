@@ -1,6 +1,7 @@
 package grants_test
 
 import (
+	"log/slog"
 	"path/filepath"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/sando-dev/sando/services/auth/internal/store"
 	"github.com/sando-dev/sando/services/auth/internal/store/sqlstore"
 	"github.com/sando-dev/sando/services/auth/internal/token"
+	"github.com/sando-dev/sando/services/auth/internal/watch"
 )
 
 // setup makes a minter on SQLite with one API token, and further minters on the same store.
@@ -124,6 +126,20 @@ func BenchmarkUncached(b *testing.B) {
 	for b.Loop() {
 		m.Forget(event)
 		if _, err := m.Authenticate(b.Context(), bearer, ""); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkCatchUp asks SQLite for revocations, as every introspection over the wire does first.
+func BenchmarkCatchUp(b *testing.B) {
+	_, s, _, _ := setup(b)
+	hub, err := watch.NewHub(b.Context(), s, slog.New(slog.DiscardHandler))
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if err := hub.Sync(b.Context()); err != nil {
 			b.Fatal(err)
 		}
 	}

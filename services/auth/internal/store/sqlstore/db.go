@@ -20,6 +20,8 @@ type DB struct {
 	// identify finds the owner of a secret, on lookups.
 	identify *sql.Stmt
 	lookups  *sql.DB
+	// follow finds what was revoked, on lookups; may be nil.
+	follow *sql.Stmt
 	// statements are what transactions run most; may be nil.
 	statements statements
 }
@@ -51,6 +53,9 @@ func newDB(ctx context.Context, lookups, read, write *sql.DB, d dialect) (*DB, e
 // Close closes the database.
 func (db *DB) Close() error {
 	err := errors.Join(db.identify.Close(), db.statements.close(), db.write.Close())
+	if db.follow != nil {
+		err = errors.Join(err, db.follow.Close())
+	}
 	if pool, ok := db.q.(*sql.DB); ok && pool != db.write {
 		err = errors.Join(err, pool.Close())
 	}
@@ -60,16 +65,35 @@ func (db *DB) Close() error {
 	return err
 }
 
-// TokenByHash finds the owner of a secret by the prepared statement. Where the database is local, two goroutines that wait for the end of the
-// context would cost more than the look-up, and its pool has nothing that it could have to wait for.
+// TokenByHash finds the owner of a secret by the prepared statement.
 func (db *DB) TokenByHash(ctx context.Context, hash []byte) (store.Identity, error) {
-	if err := ctx.Err(); err != nil {
+	ctx, err := db.brief(ctx)
+	if err != nil {
 		return store.Identity{}, fmt.Errorf("store: token: %w", err)
 	}
-	if db.dialect.local {
-		ctx = context.WithoutCancel(ctx)
-	}
 	return scanIdentity(db.identify.QueryRowContext(ctx, hash))
+}
+
+// Events reads events by the prepared statement, if there is one: every introspection catches up first.
+func (db *DB) Events(ctx context.Context, after int64, limit int) ([]store.Event, error) {
+	if db.follow == nil {
+		return db.reader.Events(ctx, after, limit)
+	}
+	ctx, err := db.brief(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("store: events: %w", err)
+	}
+	rows, err := db.follow.QueryContext(ctx, after, limit)
+	return gather("events", scanEvent, rows, err)
+}
+
+// brief is the context of a look-up by key. Where the database is local, two goroutines that wait for the end of the context would cost more than
+// the look-up, and its pool has nothing that it could have to wait for.
+func (db *DB) brief(ctx context.Context) (context.Context, error) {
+	if !db.dialect.local {
+		return ctx, nil
+	}
+	return context.WithoutCancel(ctx), ctx.Err()
 }
 
 // attempts bounds how often a transaction is run.
@@ -150,6 +174,11 @@ type scanner interface{ Scan(dest ...any) error }
 // collect reads all rows of a query.
 func collect[T any](ctx context.Context, r reader, what string, scan func(scanner) (T, error), query string, args ...any) ([]T, error) {
 	rows, err := r.q.QueryContext(ctx, query, args...)
+	return gather(what, scan, rows, err)
+}
+
+// gather reads the rows that a query has answered, and closes them.
+func gather[T any](what string, scan func(scanner) (T, error), rows *sql.Rows, err error) ([]T, error) {
 	if err != nil {
 		return nil, fmt.Errorf("store: %s: %w", what, err)
 	}

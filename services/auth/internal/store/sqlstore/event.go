@@ -8,14 +8,16 @@ import (
 	"github.com/sando-dev/sando/services/auth/internal/store"
 )
 
+const selectEvents = `SELECT sequence, token_ids, account_ids, answers, signing_keys, at FROM events
+	WHERE sequence > $1 ORDER BY sequence LIMIT $2`
+
 func scanEvent(row scanner) (store.Event, error) {
 	var e store.Event
 	return e, found("event", row.Scan(&e.Sequence, scanList{&e.TokenIDs}, scanList{&e.AccountIDs}, scanList{&e.Answers}, &e.SigningKeys, moment{&e.At}))
 }
 
 func (r reader) Events(ctx context.Context, after int64, limit int) ([]store.Event, error) {
-	return collect(ctx, r, "events", scanEvent, `SELECT sequence, token_ids, account_ids, answers, signing_keys, at FROM events
-		WHERE sequence > $1 ORDER BY sequence LIMIT $2`, after, limit)
+	return collect(ctx, r, "events", scanEvent, selectEvents, after, limit)
 }
 
 func (r reader) LastEvent(ctx context.Context) (int64, error) {

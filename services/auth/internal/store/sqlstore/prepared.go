@@ -16,7 +16,7 @@ type prepared struct {
 // statements are prepared ones by their text.
 type statements map[string]*sql.Stmt
 
-// prepare prepares the statements of an append to the log, which take SQLite as long to read as to run. The driver of PostgreSQL does so by itself.
+// prepare prepares the statements of an append to the log and the one that follows revocations, which take SQLite as long to read as to run. The driver of PostgreSQL does so by itself.
 func (db *DB) prepare(ctx context.Context) error {
 	db.statements = make(statements)
 	for _, query := range []string{selectHead, selectKnownRows, selectKnownBlocks, insertBlock, moveHead} {
@@ -25,6 +25,10 @@ func (db *DB) prepare(ctx context.Context) error {
 			return fmt.Errorf("store: prepare: %w", err)
 		}
 		db.statements[query] = s
+	}
+	var err error
+	if db.follow, err = db.lookups.PrepareContext(ctx, selectEvents); err != nil {
+		return fmt.Errorf("store: prepare: %w", err)
 	}
 	return nil
 }
