@@ -23,6 +23,8 @@ const (
 	laterQueue = 8192
 	// appendTimeout bounds one append.
 	appendTimeout = 10 * time.Second
+	// lastWords is how long a service that stops tries to record what is left.
+	lastWords = 5 * time.Second
 )
 
 // An Auditor records entries in auth's log. Appends of concurrent calls travel together, so that the cost of a durable one is shared.
@@ -34,6 +36,8 @@ type Auditor struct {
 	// crowded tells Run that a batch is waiting.
 	crowded chan struct{}
 	dropped atomic.Int64
+	// kept is what could not be recorded and is tried again; of Run alone.
+	kept []*authv1.LogEntry
 	// since is when the oldest entry that waits was given to Later, in Unix nanoseconds; 0 when none waits.
 	since atomic.Int64
 }
@@ -72,7 +76,8 @@ func (a *Auditor) Record(ctx context.Context, entries ...*authv1.LogEntry) error
 	}
 }
 
-// Later records an entry soon, without making the caller wait. When auth cannot keep up, entries are dropped and counted.
+// Later records an entry soon, without making the caller wait; while auth is away, it is tried again. When auth cannot keep up, entries are dropped
+// and counted, but never the outcome of a write whose intent is on record.
 func (a *Auditor) Later(e *authv1.LogEntry) {
 	select {
 	case a.later <- e:
@@ -101,7 +106,7 @@ func (a *Auditor) Run(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
-			a.drain(context.WithoutCancel(ctx))
+			a.finish(context.WithoutCancel(ctx), flush.C)
 			return nil
 		case s := <-a.urgent:
 			b := &batch{}
@@ -116,21 +121,39 @@ func (a *Auditor) Run(ctx context.Context) error {
 	}
 }
 
-// drain appends what Later took.
+// finish drains, again for a while where auth is away.
+func (a *Auditor) finish(ctx context.Context, again <-chan time.Time) {
+	ctx, cancel := context.WithTimeout(ctx, lastWords)
+	defer cancel()
+	for a.drain(ctx); len(a.kept) > 0; a.drain(ctx) {
+		select {
+		case <-again:
+		case <-ctx.Done():
+			a.dropped.Add(int64(len(a.kept)))
+			return
+		}
+	}
+}
+
+// drain appends what Later took, until an append fails.
 func (a *Auditor) drain(ctx context.Context) {
-	for len(a.later) > 0 {
-		b := &batch{entries: make([]*authv1.LogEntry, 0, min(len(a.later), maxBatch))}
+	for len(a.later) > 0 || len(a.kept) > 0 {
+		b := &batch{later: make([]*authv1.LogEntry, 0, min(len(a.later)+len(a.kept), maxBatch))}
+		n := min(len(a.kept), maxBatch)
+		b.later, a.kept = append(b.later, a.kept[:n]...), a.kept[n:]
 		a.fill(b)
-		a.append(ctx, b)
+		if !a.append(ctx, b) {
+			return
+		}
 	}
 	a.since.Store(0)
 }
 
 // batch is what one append takes.
 type batch struct {
-	entries []*authv1.LogEntry
-	waiting []chan<- error // of those who wait for it
-	later   int            // how many of the entries nobody waits for
+	entries []*authv1.LogEntry // of those who wait
+	waiting []chan<- error     // for it
+	later   []*authv1.LogEntry // that nobody waits for
 }
 
 func (b *batch) add(s submission) {
@@ -138,9 +161,17 @@ func (b *batch) add(s submission) {
 	b.waiting = append(b.waiting, s.done)
 }
 
+// all is what to append.
+func (b *batch) all() []*authv1.LogEntry {
+	if len(b.entries) == 0 {
+		return b.later
+	}
+	return append(b.entries, b.later...)
+}
+
 // fill adds what is there to a batch, the urgent first.
 func (a *Auditor) fill(b *batch) {
-	for len(b.entries) < maxBatch {
+	for len(b.entries)+len(b.later) < maxBatch {
 		select {
 		case s := <-a.urgent:
 			b.add(s)
@@ -149,25 +180,38 @@ func (a *Auditor) fill(b *batch) {
 		}
 		select {
 		case e := <-a.later:
-			b.entries = append(b.entries, e)
-			b.later++
+			b.later = append(b.later, e)
 		default:
 			return
 		}
 	}
 }
 
-func (a *Auditor) append(ctx context.Context, b *batch) {
+// append records a batch and reports whether that succeeded.
+func (a *Auditor) append(ctx context.Context, b *batch) bool {
 	// The outcome of a write is recorded even while the service is stopping.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), appendTimeout)
 	defer cancel()
-	_, err := a.auth.AppendAudit(ctx, &internalauthv1.AppendAuditRequest{Entries: b.entries})
+	entries := b.all()
+	_, err := a.auth.AppendAudit(ctx, &internalauthv1.AppendAuditRequest{Entries: entries})
 	if err != nil {
-		a.log.ErrorContext(ctx, "audit entries not recorded", "entries", len(b.entries), "error", err)
+		a.log.ErrorContext(ctx, "audit entries not recorded", "entries", len(entries), "error", err)
 		err = rpcerr.New(CodeAuditUnavailable, "").WithCause(err)
-		a.dropped.Add(int64(b.later))
+		a.keep(b.later)
 	}
 	for _, done := range b.waiting {
 		done <- err
+	}
+	return err == nil
+}
+
+// keep has entries tried again, as far as there is room for them.
+func (a *Auditor) keep(entries []*authv1.LogEntry) {
+	for _, e := range entries {
+		if len(a.kept) < laterQueue || e.IntentId != nil {
+			a.kept = append(a.kept, e)
+			continue
+		}
+		a.dropped.Add(1)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"connectrpc.com/connect/v2"
 	"connectrpc.com/connect/v2/connectinprocess"
@@ -31,6 +32,13 @@ func (f *fakeLog) AppendAudit(_ context.Context, r *internalauthv1.AppendAuditRe
 	}
 	f.appends = append(f.appends, len(r.Entries))
 	return &internalauthv1.AppendAuditResponse{}, nil
+}
+
+// breakDown has appends fail, or succeed again.
+func (f *fakeLog) breakDown(broken bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.broken = broken
 }
 
 func (f *fakeLog) total() (appends, entries int) {
@@ -107,4 +115,42 @@ func TestAStoreThatIsAwayIsSaid(t *testing.T) {
 			t.Errorf("got %v, want AUDIT_UNAVAILABLE", err)
 		}
 	})
+}
+
+func TestWhatNobodyWaitsForIsTriedAgain(t *testing.T) {
+	audit(t, func(t *testing.T, f *fakeLog, a *Auditor) {
+		f.breakDown(true)
+		for range 3 {
+			a.Later(&authv1.LogEntry{})
+			time.Sleep(2 * flushEvery)
+		}
+		f.breakDown(false)
+		time.Sleep(2 * flushEvery)
+		if _, entries := f.total(); entries != 3 || a.Dropped() != 0 {
+			t.Errorf("%d entries recorded and %d dropped, want 3 and none", entries, a.Dropped())
+		}
+	})
+}
+
+func TestOnlyReadsAreDropped(t *testing.T) {
+	var a Auditor
+	for range laterQueue {
+		a.keep([]*authv1.LogEntry{{}})
+	}
+	a.keep([]*authv1.LogEntry{{}, {IntentId: new(string)}})
+	if len(a.kept) != laterQueue+1 || a.Dropped() != 1 {
+		t.Errorf("%d entries kept and %d dropped, want %d and 1", len(a.kept), a.Dropped(), laterQueue+1)
+	}
+}
+
+func TestTheEndDoesNotWaitForever(t *testing.T) {
+	var lost *Auditor
+	audit(t, func(_ *testing.T, f *fakeLog, a *Auditor) {
+		lost = a
+		f.breakDown(true)
+		a.Later(&authv1.LogEntry{})
+	})
+	if lost.Dropped() != 1 {
+		t.Errorf("%d entries dropped, want 1", lost.Dropped())
+	}
 }
