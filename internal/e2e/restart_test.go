@@ -51,10 +51,12 @@ type load struct {
 	writes atomic.Int64
 	// patience is how long a client tries again.
 	patience time.Duration
+	// pace is the time between two reads of a client.
+	pace time.Duration
 }
 
 func newLoad(s stack) *load {
-	return &load{s: s, client: &http.Client{Timeout: 20 * time.Second}, patience: patience}
+	return &load{s: s, client: &http.Client{Timeout: 20 * time.Second}, patience: patience, pace: 60 * time.Millisecond}
 }
 
 // start runs the clients; the function it returns ends them and waits.
@@ -71,7 +73,7 @@ func (l *load) start(t *testing.T) (finish func()) {
 	for _, call := range []func(n int64) (bool, error){
 		l.overHTTP(l.readUser), l.overHTTP(l.readApp), l.overHTTP(l.callTool), l.overHTTP(l.readOverConnect), l.readOverGRPC,
 	} {
-		clients.Go(func() { l.repeat(ctx, t, 60*time.Millisecond, call) })
+		clients.Go(func() { l.repeat(ctx, t, l.pace, call) })
 	}
 	clients.Go(func() { l.repeat(ctx, t, 400*time.Millisecond, l.overHTTP(l.createContract)) })
 	var once sync.Once

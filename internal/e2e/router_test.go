@@ -81,6 +81,15 @@ func (rt *router) add(service, address string) {
 	}
 }
 
+// remove sends no more calls of a service to an address.
+func (rt *router) remove(service, address string) {
+	rt.mu.Lock()
+	defer rt.mu.Unlock()
+	gone := rt.known[address]
+	delete(rt.known, address)
+	rt.replicas[service] = slices.DeleteFunc(slices.Clone(rt.replicas[service]), func(h http.Handler) bool { return h == gone })
+}
+
 // next is whose turn it is.
 func (rt *router) next(service string) http.Handler {
 	rt.mu.Lock()

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -43,6 +44,8 @@ type split struct {
 	// balancers stand in front of the internal listeners where replicas come and go.
 	balancers map[string]*balancer
 	torii     *process
+	// programs is the folder of another version's programs; those of this one are what it is without.
+	programs string
 }
 
 // shared is the state that replicas of proxy meet in.
@@ -120,17 +123,33 @@ func (sp *split) operate(t *testing.T, args ...string) string {
 	for _, name := range []string{"auth", "proxy", "unified"} {
 		env = append(env, "SANDO_"+strings.ToUpper(name)+"_STORE_URL="+sp.store(name))
 	}
-	return runSando(t, env, append(args, "--data-dir", sp.dir)...)
+	return finished(t, sp.run(t, env, "sando", append(args, "--data-dir", sp.dir)...))
+}
+
+// run starts a program of the version in question.
+func (sp *split) run(t *testing.T, env []string, name string, args ...string) *process {
+	t.Helper()
+	if sp.programs == "" {
+		return start(t, env, name, args...)
+	}
+	cmd := exec.Command(filepath.Join(sp.programs, name), args...)
+	cmd.Env = append(os.Environ(), env...)
+	return launch(t, "the previous "+name, cmd)
 }
 
 // runSando runs a command of the operator's CLI to its end and answers what it printed.
 func runSando(t *testing.T, env []string, args ...string) string {
 	t.Helper()
-	p := start(t, env, "sando", args...)
+	return finished(t, start(t, env, "sando", args...))
+}
+
+// finished waits for a command that must succeed and answers what it printed.
+func finished(t *testing.T, p *process) string {
+	t.Helper()
 	err := <-p.exited
 	p.exited <- err
 	if err != nil {
-		t.Fatalf("sando %s: %v\n%s", strings.Join(args, " "), err, p.output.String())
+		t.Fatalf("%s: %v\n%s", strings.Join(p.cmd.Args, " "), err, p.output.String())
 	}
 	return strings.TrimSpace(p.stdout.String())
 }
@@ -142,7 +161,7 @@ func (sp *split) start(t *testing.T, name, toriiURL string) {
 	if err := os.WriteFile(config, []byte(sp.config(t, name, toriiURL)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	p := start(t, sp.env, role(name)+"d", "--config", config)
+	p := sp.run(t, sp.env, role(name)+"d", "--config", config)
 	sp.processes[name] = p
 	p.waitFor(t, name, func() bool { return answers("http://" + sp.public[name] + "/readyz") })
 	if b := sp.balancers[role(name)]; b != nil {

@@ -35,6 +35,8 @@ type dialect struct {
 	local bool
 	// lock ends a SELECT whose row must not change before the end of the transaction.
 	lock string
+	// bytewise follows a text that is compared by its bytes, as Go does, where that is not how the database compares.
+	bytewise string
 	// duplicate recognises a row that exists already.
 	duplicate func(error) bool
 	// retry recognises a transaction that lost against another and may be run again.
@@ -47,7 +49,7 @@ func newDB(ctx context.Context, lookups, read, write *sql.DB, d dialect) (*DB, e
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("store: prepare: %w", err), lookups.Close(), read.Close(), write.Close())
 	}
-	return &DB{reader: reader{q: read}, write: write, dialect: d, identify: identify, lookups: lookups}, nil
+	return &DB{reader: reader{q: read, bytewise: d.bytewise}, write: write, dialect: d, identify: identify, lookups: lookups}, nil
 }
 
 // Close closes the database.
@@ -123,7 +125,7 @@ func (db *DB) once(ctx context.Context, f func(store.Writer) error) error {
 	}
 	// After a commit this does nothing.
 	defer func() { _ = tx.Rollback() }()
-	if err := f(writer{reader{q: prepared{tx, db.statements}, lock: db.dialect.lock}}); err != nil {
+	if err := f(writer{reader{q: prepared{tx, db.statements}, lock: db.dialect.lock, bytewise: db.dialect.bytewise}}); err != nil {
 		return err
 	}
 	if err := tx.Commit(); err != nil {
@@ -141,8 +143,8 @@ type querier interface {
 
 // reader looks, in a transaction or outside of one.
 type reader struct {
-	q    querier
-	lock string
+	q              querier
+	lock, bytewise string
 }
 
 // writer changes, in a transaction.

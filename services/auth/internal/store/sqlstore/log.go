@@ -17,9 +17,13 @@ import (
 const (
 	selectHead        = `SELECT sequence, hash, pruned_sequence, pruned_hash FROM chains WHERE environment_id = $1`
 	moveHead          = `UPDATE chains SET sequence = $3, hash = $4 WHERE environment_id = $1 AND sequence = $2`
-	selectKnownRows   = `SELECT id FROM log_entries WHERE environment_id = $1 AND id >= $2 AND id <= $3`
 	selectKnownBlocks = selectSummary + ` WHERE environment_id = $1 AND greatest_id >= $2 AND least_id <= $3`
 )
+
+// selectKnownRows looks for entries that have rows of their own by the least and the greatest id.
+func selectKnownRows(bytewise string) string {
+	return `SELECT id FROM log_entries WHERE environment_id = $1 AND id` + bytewise + ` >= $2 AND id` + bytewise + ` <= $3`
+}
 
 func (r reader) LogEntries(ctx context.Context, f store.LogFilter, beforeSequence int64, limit int) ([]store.LogEntry, error) {
 	if beforeSequence <= 0 {
@@ -83,7 +87,7 @@ func (r reader) LogHas(ctx context.Context, environmentID string, ids []string) 
 	}
 	// Ids sort by time, so that little lies between the least and the greatest of a batch besides the batch itself.
 	least, greatest := slices.Min(ids), slices.Max(ids)
-	known, err := collect(ctx, r, "log ids", scanText, selectKnownRows, environmentID, least, greatest)
+	known, err := collect(ctx, r, "log ids", scanText, selectKnownRows(r.bytewise), environmentID, least, greatest)
 	if err != nil {
 		return nil, err
 	}

@@ -65,8 +65,9 @@ func connectPostgres(ctx context.Context, url string) (*sql.DB, error) {
 
 func postgresDialect() dialect {
 	return dialect{
-		name: "postgres",
-		lock: " FOR UPDATE",
+		name:     "postgres",
+		lock:     " FOR UPDATE",
+		bytewise: ` COLLATE "C"`,
 		duplicate: func(err error) bool {
 			return postgresCode(err) == "23505" // unique_violation
 		},

@@ -19,7 +19,7 @@ type statements map[string]*sql.Stmt
 // prepare prepares the statements of an append to the log and the one that follows revocations, which take SQLite as long to read as to run. The driver of PostgreSQL does so by itself.
 func (db *DB) prepare(ctx context.Context) error {
 	db.statements = make(statements)
-	for _, query := range []string{selectHead, selectKnownRows, selectKnownBlocks, insertBlock, moveHead} {
+	for _, query := range []string{selectHead, selectKnownRows(db.dialect.bytewise), selectKnownBlocks, insertBlock, moveHead} {
 		s, err := db.write.PrepareContext(ctx, query)
 		if err != nil {
 			return fmt.Errorf("store: prepare: %w", err)

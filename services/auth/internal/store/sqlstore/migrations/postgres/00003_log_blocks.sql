@@ -20,8 +20,10 @@ CREATE TABLE log_blocks (
 CREATE INDEX log_blocks_by_id ON log_blocks (environment_id, greatest_id);
 -- The server's compression would cost more than all the rest of an append.
 ALTER TABLE log_blocks ALTER COLUMN entries SET STORAGE EXTERNAL;
--- Ids are compared by their bytes, as Go does and SQLite.
-ALTER TABLE log_entries ALTER COLUMN id TYPE TEXT COLLATE "C";
+-- Ids are compared by their bytes, as Go does and SQLite. The column keeps its own order: if its type changed, the statements that processes of the
+-- version before have prepared would fail, once for each connection.
+CREATE INDEX log_entries_by_id ON log_entries (environment_id, id COLLATE "C");
 
 -- +goose Down
+DROP INDEX log_entries_by_id;
 DROP TABLE log_blocks;
