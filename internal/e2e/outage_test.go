@@ -31,6 +31,10 @@ func TestSoakDatabaseAway(t *testing.T) {
 	c := caller{s: s}
 	ready := func(service string) bool { return answers("http://" + sp.public[service] + "/readyz") }
 	waitUntil(t, "auth says that it is not ready", func() bool { return !ready("auth") })
+	code, text := restOver{client: http.DefaultClient}.do(t, "GET", "http://"+sp.public["auth"]+"/readyz", "", nil, nil)
+	if reason, _ := lookup(decode(t, text), "message"); code != http.StatusServiceUnavailable || reason != "Not ready: auth: the database does not answer" {
+		t.Errorf("auth is not ready: status %d: %s", code, text)
+	}
 	c.must(t, "a read by proxy", l.readUser(0), http.StatusOK, "")
 	c.must(t, "a read by unified", l.readApp(0), http.StatusOK, "")
 	c.must(t, "a write", c.write(), http.StatusServiceUnavailable, "AUDIT_UNAVAILABLE", "REVOCATION_UNAVAILABLE", "UNAVAILABLE")

@@ -29,7 +29,7 @@ func TestUpgrade(t *testing.T) {
 			began := time.Now()
 			u := startPrevious(t, db, programs)
 			u.begin(t)
-			u.migrate(t)
+			u.migrate(t, programs)
 			for _, service := range order {
 				u.replace(t, service)
 			}
@@ -145,13 +145,30 @@ func (u *upgrade) destroy(t *testing.T, session *mcp.ClientSession, arguments ma
 }
 
 // migrate brings the schema to this version with its own program, and sees the previous one work with it.
-func (u *upgrade) migrate(t *testing.T) {
+func (u *upgrade) migrate(t *testing.T, programs string) {
 	t.Helper()
 	u.split.programs = ""
 	u.split.operate(t, "migrate")
+	u.startPreviousAgain(t, programs)
 	for range 5 { // on several connections, each with statements that it has prepared
 		u.check(t, "the previous version on the new schema")
 	}
+}
+
+// startPreviousAgain starts the previous version on the new schema, as a pod does that is moved meanwhile, or that a roll-back brings. It gets no calls.
+func (u *upgrade) startPreviousAgain(t *testing.T, programs string) {
+	t.Helper()
+	sp, balancers := u.split, u.split.balancers
+	sp.programs, sp.balancers = programs, nil
+	for _, service := range []string{"auth", "proxy", "unified"} {
+		instance := service + "-again"
+		sp.internal[instance], sp.public[instance] = kittest.FreeAddr(t), kittest.FreeAddr(t)
+		sp.start(t, instance, u.s.emulatorURL)
+		if err := sp.processes[instance].stop(t); err != nil {
+			t.Errorf("the previous %s: exit %v", service, err)
+		}
+	}
+	sp.programs, sp.balancers = "", balancers
 }
 
 // replace starts one service of this version beside the previous one, uses both, and stops the previous one as Kubernetes does: it gets no more calls first.

@@ -39,7 +39,8 @@ func Migrate(ctx context.Context, dsn string) error {
 func Open(ctx context.Context, dsn string) (*Store, error) {
 	err := withProvider(dsn, func(p *goose.Provider) error {
 		have, want, err := p.GetVersions(ctx)
-		if err == nil && have != want {
+		// A newer schema is one that the version after this one has migrated already.
+		if err == nil && have < want {
 			err = fmt.Errorf("write records: the database has schema version %d, this program wants %d: run the migrations", have, want)
 		}
 		return err

@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/sando-dev/sando/services/proxy/internal/writes"
 	"github.com/sando-dev/sando/services/proxy/internal/writes/postgres"
 	"github.com/sando-dev/sando/services/proxy/internal/writes/writestest"
@@ -67,5 +69,28 @@ func TestAddressIsNotShown(t *testing.T) {
 		if _, err := postgres.Open(t.Context(), dsn); err == nil || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("the error is %v", err)
 		}
+	}
+}
+
+// A program of the version before starts on a schema that this one knows nothing of yet.
+func TestOpenTakesANewerSchema(t *testing.T) {
+	dsn := shared.database(t, fmt.Sprintf("writes_%d", counter.Add(1)))
+	if err := postgres.Migrate(t.Context(), dsn); err != nil {
+		t.Fatal(err)
+	}
+	conn, err := pgx.Connect(t.Context(), dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context())
+	if _, err := conn.Exec(t.Context(), `INSERT INTO proxy_writes_version (version_id, is_applied) VALUES (1000, true)`); err != nil {
+		t.Fatal(err)
+	}
+	s, err := postgres.Open(t.Context(), dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
 	}
 }

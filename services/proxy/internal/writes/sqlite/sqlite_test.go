@@ -1,6 +1,7 @@
 package sqlite_test
 
 import (
+	"database/sql"
 	"os"
 	"path/filepath"
 	"testing"
@@ -42,6 +43,31 @@ func TestOpenWantsMigrations(t *testing.T) {
 	}
 	if _, err := sqlite.Open(t.Context(), path); err == nil {
 		t.Error("a file without a schema was opened")
+	}
+}
+
+// A program of the version before starts on a schema that this one knows nothing of yet.
+func TestOpenTakesANewerSchema(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "writes.db")
+	if err := sqlite.Migrate(t.Context(), path); err != nil {
+		t.Fatal(err)
+	}
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.ExecContext(t.Context(), `INSERT INTO writes_version (version_id, is_applied) VALUES (1000, 1)`); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s, err := sqlite.Open(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
 	}
 }
 
