@@ -62,7 +62,10 @@ type refusal struct {
 // NewStore makes an empty store over auth's internal mount, which must pass the
 // caller's grant on (see access.Outgoing). Now is the clock.
 func NewStore(auth *connect.Client, table *route.Table, errs *rpcerr.Table, accounts int, now func() time.Time) (*Store, error) {
-	ring, err := sealed.ParseRing([]sealed.Key{sealed.Generate()})
+	// The key lives as long as the process, and every lease holds its id.
+	own := sealed.Generate()
+	own.ID = "1"
+	ring, err := sealed.ParseRing([]sealed.Key{own})
 	if err != nil {
 		return nil, fmt.Errorf("credential: %w", err)
 	}
