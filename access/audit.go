@@ -3,6 +3,7 @@ package access
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -140,7 +141,7 @@ func (a *Auditor) drain(ctx context.Context) {
 	for len(a.later) > 0 || len(a.kept) > 0 {
 		b := &batch{later: make([]*authv1.LogEntry, 0, min(len(a.later)+len(a.kept), maxBatch))}
 		n := min(len(a.kept), maxBatch)
-		b.later, a.kept = append(b.later, a.kept[:n]...), a.kept[n:]
+		b.later, a.kept = append(b.later, a.kept[:n]...), slices.Delete(a.kept, 0, n) // which lets go of them
 		a.fill(b)
 		if !a.append(ctx, b) {
 			return
