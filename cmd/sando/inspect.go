@@ -1,16 +1,24 @@
 package main
 
 import (
+	"bytes"
+	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/sando-dev/sando/internal/allinone"
 	"github.com/sando-dev/sando/kit/config"
+	"github.com/sando-dev/sando/kit/edge"
 	"github.com/sando-dev/sando/services/auth"
+	"github.com/sando-dev/sando/services/proxy"
+	"github.com/sando-dev/sando/services/unified"
 )
 
 func configCommand() *cobra.Command {
@@ -33,46 +41,93 @@ func configCommand() *cobra.Command {
 func doctorCommand() *cobra.Command {
 	return settings(&cobra.Command{
 		Use:   "doctor [--config FILE] [--SETTING VALUE ...]",
-		Short: "Check the settings, the keys, the database they belong to, and a running server",
+		Short: "Check the settings, the keys, the databases and their schemas, and a running server",
+		Long: "Check the settings, the keys, the databases and their schemas, Valkey if one is set, and a running server. Nothing is changed: " +
+			"no database is made or migrated.",
 		RunE: func(c *cobra.Command, args []string) error {
 			cfg, err := load(args)
 			if err != nil {
 				return err
 			}
-			report := func(what string, err error) error {
-				if err != nil {
-					fmt.Fprintf(c.OutOrStdout(), "FAIL  %s: %v\n", what, err)
-					return fmt.Errorf("%s: %w", what, err)
-				}
-				fmt.Fprintf(c.OutOrStdout(), "ok    %s\n", what)
-				return nil
-			}
-			_, statErr := os.Stat(cfg.DataDir)
-			complete, keysErr := cfg.Complete()
-			errs := []error{
-				report("settings", nil),
-				report("data folder "+cfg.DataDir, statErr),
-				report("key ring", keysErr),
-			}
-			if keysErr == nil {
-				errs = append(errs, report("keys and database of auth", auth.Check(c.Context(), complete.Auth)))
-			}
-			return errors.Join(append(errs,
-				report("server on "+complete.Edge.Listen, answers("http://"+complete.Edge.Listen+"/readyz")),
-			)...)
+			d := doctor{out: c.OutOrStdout()}
+			d.report("settings", nil)
+			d.examine(c.Context(), cfg)
+			return errors.Join(d.failed...)
 		},
 	})
 }
 
-func answers(url string) error {
-	client := http.Client{Timeout: 3 * time.Second}
-	res, err := client.Get(url)
+// A doctor reports one finding a line.
+type doctor struct {
+	out    io.Writer
+	failed []error
+}
+
+func (d *doctor) report(what string, err error) {
+	if err == nil {
+		fmt.Fprintf(d.out, "ok    %s\n", what)
+		return
+	}
+	fmt.Fprintf(d.out, "FAIL  %s: %v\n", what, err)
+	d.failed = append(d.failed, fmt.Errorf("%s: %w", what, err))
+}
+
+func (d *doctor) examine(ctx context.Context, cfg allinone.Config) {
+	_, err := os.Stat(cfg.DataDir)
+	d.report("data folder "+cfg.DataDir, err)
+	complete, err := cfg.Complete()
+	d.report("key ring", err)
+	if err == nil {
+		d.report("keys and database of auth", within(ctx, func(ctx context.Context) error { return auth.Check(ctx, complete.Auth) }))
+	}
+	store := "database of proxy"
+	if complete.Proxy.Rate.ValkeyURL != "" {
+		store += ", and Valkey"
+	}
+	d.report(store, within(ctx, func(ctx context.Context) error { return proxy.Check(ctx, complete.Proxy) }))
+	d.report("database of unified", within(ctx, func(ctx context.Context) error { return unified.Check(ctx, complete.Unified.Store) }))
+	d.report("server on "+complete.Edge.Listen, within(ctx, func(ctx context.Context) error { return ready(ctx, complete.Edge) }))
+}
+
+// within bounds one finding: a host that swallows packets must not hold up the others.
+func within(ctx context.Context, find func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	return find(ctx)
+}
+
+// ready asks the server whether it takes calls. One that speaks TLS must show the certificate of the file, under whatever name it is issued for.
+func ready(ctx context.Context, cfg edge.Config) error {
+	url, transport := "http://"+cfg.Listen+"/readyz", &http.Transport{}
+	if cfg.CertFile != "" {
+		files, err := tls.LoadX509KeyPair(cfg.CertFile, cfg.KeyFile)
+		if err != nil {
+			return err
+		}
+		url = "https://" + cfg.Listen + "/readyz"
+		transport.TLSClientConfig = &tls.Config{
+			MinVersion: tls.VersionTLS12, InsecureSkipVerify: true, // the address is the listener's, not the name in the certificate
+			VerifyConnection: func(s tls.ConnectionState) error {
+				if !bytes.Equal(s.PeerCertificates[0].Raw, files.Certificate[0]) {
+					return errors.New("it shows another certificate than " + cfg.CertFile + " holds")
+				}
+				return nil
+			},
+		}
+	}
+	defer transport.CloseIdleConnections()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	res, err := (&http.Client{Transport: transport}).Do(req)
 	if err != nil {
 		return err
 	}
 	defer res.Body.Close()
 	if res.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s answers %s", url, res.Status)
+		said, err := io.ReadAll(io.LimitReader(res.Body, 4096))
+		return errors.Join(fmt.Errorf("%s answers %s: %s", url, res.Status, bytes.TrimSpace(said)), err)
 	}
 	return nil
 }

@@ -112,10 +112,7 @@ func newOperator(t *testing.T) *operator {
 func (o *operator) sando(t *testing.T, args ...string) string {
 	t.Helper()
 	p := start(t, nil, "sando", args...)
-	if err := <-p.exited; err != nil {
-		t.Fatalf("sando %s: %v\n%s", strings.Join(args, " "), err, p.output.String())
-	}
-	p.exited <- nil
+	p.succeed(t)
 	return strings.TrimSpace(p.stdout.String())
 }
 

@@ -103,6 +103,16 @@ func launch(t *testing.T, name string, cmd *exec.Cmd) *process {
 	return p
 }
 
+// succeed waits until a program has done what it was started for.
+func (p *process) succeed(t *testing.T) {
+	t.Helper()
+	err := <-p.exited
+	p.exited <- err
+	if err != nil {
+		t.Fatalf("%v: %v\n%s", p.cmd.Args, err, p.output.String())
+	}
+}
+
 // stop ends a process with SIGTERM and says how it went.
 func (p *process) stop(t *testing.T) error {
 	t.Helper()

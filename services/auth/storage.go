@@ -4,25 +4,42 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/sando-dev/sando/services/auth/internal/store"
 	"github.com/sando-dev/sando/services/auth/internal/store/sqlstore"
 )
 
-// Check opens the store and tries every key on it, for an operator who wants to know what is wrong before or while a server runs.
+// Check tries the store and every key on it, for an operator who wants to know what is wrong before or while a server runs. It changes nothing.
 func Check(ctx context.Context, cfg Config) error {
-	if path, ok := strings.CutPrefix(cfg.Store.URL.Reveal(), "sqlite:"); ok {
-		if _, err := os.Stat(strings.TrimPrefix(path, "//")); err != nil {
-			return fmt.Errorf("auth: there is no database yet: `sando migrate` makes it: %w", err)
-		}
-	}
-	o, err := OpenOperator(ctx, cfg)
+	k, err := loadKeys(cfg.Keys)
 	if err != nil {
-		return err
+		return fmt.Errorf("auth: %w", err)
 	}
-	return errors.Join(o.keys.ring.Try(), o.Close())
+	if err := checkSchema(ctx, cfg.Store); err != nil {
+		return fmt.Errorf("auth: %w", err)
+	}
+	s, err := openStore(ctx, cfg.Store) // which has nothing left to migrate
+	if err != nil {
+		return fmt.Errorf("auth: %w", err)
+	}
+	_, err = k.unknown(ctx, s)
+	if err != nil {
+		err = fmt.Errorf("auth: %w", err)
+	}
+	return errors.Join(err, k.ring.Try(), s.Close())
+}
+
+// checkSchema says whether there is a store with the schema that this binary needs.
+func checkSchema(ctx context.Context, c StoreConfig) error {
+	url := c.URL.Reveal()
+	if path, ok := strings.CutPrefix(url, "sqlite:"); ok && path != "" {
+		return sqlstore.CheckSQLite(ctx, strings.TrimPrefix(path, "//"))
+	}
+	if kind, _, _ := strings.Cut(url, ":"); isPostgres(kind) {
+		return sqlstore.CheckPostgres(ctx, url)
+	}
+	return nil // opening says what is wrong with the URL
 }
 
 // openStore opens the store that a URL names.

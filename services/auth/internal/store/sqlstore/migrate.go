@@ -4,55 +4,56 @@ import (
 	"context"
 	"database/sql"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 
 	"github.com/pressly/goose/v3"
+
+	"github.com/sando-dev/sando/kit/migrate"
 )
 
 //go:embed migrations
 var migrations embed.FS
 
-// migrate brings the schema to the newest version.
-func migrate(ctx context.Context, db *sql.DB, dialect string, opts ...goose.ProviderOption) error {
-	p, err := provider(db, dialect, opts...)
+// bring brings the schema to the newest version.
+func bring(ctx context.Context, db *sql.DB, d dialect) error {
+	s, err := d.schema()
 	if err != nil {
 		return err
 	}
-	if _, err := p.Up(ctx); err != nil {
-		return fmt.Errorf("store: migrate: %w", err)
-	}
-	return nil
-}
-
-// current refuses a schema that is older than this binary needs.
-func current(ctx context.Context, db *sql.DB, dialect string) error {
-	p, err := provider(db, dialect)
-	if err != nil {
-		return err
-	}
-	pending, err := p.HasPending(ctx)
-	if err != nil {
+	if err := s.Up(ctx, db); err != nil {
 		return fmt.Errorf("store: %w", err)
 	}
-	if pending {
-		return fmt.Errorf("store: the database schema is older than this version needs; run `sando migrate`")
-	}
 	return nil
 }
 
-func provider(db *sql.DB, dialect string, opts ...goose.ProviderOption) (*goose.Provider, error) {
-	files, err := fs.Sub(migrations, "migrations/"+dialect)
+// current refuses a schema that is older than this binary needs. It changes nothing.
+func current(ctx context.Context, db *sql.DB, d dialect) error {
+	s, err := d.schema()
 	if err != nil {
-		return nil, fmt.Errorf("store: %w", err)
+		return err
+	}
+	err = s.Check(ctx, db)
+	switch {
+	case errors.Is(err, migrate.ErrBehind):
+		return fmt.Errorf("store: %w; run `sando migrate`", err)
+	case err != nil:
+		return fmt.Errorf("store: %w", err)
+	default:
+		return nil
+	}
+}
+
+// schema is what the tables are made by.
+func (d dialect) schema() (migrate.Schema, error) {
+	files, err := fs.Sub(migrations, "migrations/"+d.name)
+	if err != nil {
+		return migrate.Schema{}, fmt.Errorf("store: %w", err)
 	}
 	kind := goose.DialectSQLite3
-	if dialect == "postgres" {
+	if d.name == "postgres" {
 		kind = goose.DialectPostgres
 	}
-	p, err := goose.NewProvider(kind, db, files, opts...)
-	if err != nil {
-		return nil, fmt.Errorf("store: %w", err)
-	}
-	return p, nil
+	return migrate.Schema{Dialect: kind, Files: files}, nil
 }

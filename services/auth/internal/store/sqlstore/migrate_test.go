@@ -38,7 +38,11 @@ func TestMigrationsKeepData(t *testing.T) {
 	} {
 		for version := int64(1); ; version++ {
 			db, d := backend.connect()
-			p, err := provider(db, d.name)
+			schema, err := d.schema()
+			if err != nil {
+				t.Fatal(err)
+			}
+			p, err := schema.Provider(db)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -78,10 +82,10 @@ func keepsData(t *testing.T, db *sql.DB, d dialect) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := migrate(ctx, db, d.name); err != nil {
+	if err := bring(ctx, db, d); err != nil {
 		t.Fatal(err)
 	}
-	if err := current(ctx, db, d.name); err != nil {
+	if err := current(ctx, db, d); err != nil {
 		t.Fatal(err)
 	}
 	// What the version before kept one by one, and still appends, makes one chain with what this one keeps together.

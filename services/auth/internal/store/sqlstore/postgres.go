@@ -9,8 +9,6 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
-	"github.com/pressly/goose/v3"
-	"github.com/pressly/goose/v3/lock"
 )
 
 const (
@@ -26,10 +24,19 @@ func OpenPostgres(ctx context.Context, url string) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := current(ctx, pool, postgresDialect().name); err != nil {
+	if err := current(ctx, pool, postgresDialect()); err != nil {
 		return nil, errors.Join(err, pool.Close())
 	}
 	return newDB(ctx, pool, pool, pool, postgresDialect())
+}
+
+// CheckPostgres says whether a database answers and has the schema that this binary needs. It changes nothing.
+func CheckPostgres(ctx context.Context, url string) error {
+	pool, err := connectPostgres(ctx, url)
+	if err != nil {
+		return err
+	}
+	return errors.Join(current(ctx, pool, postgresDialect()), pool.Close())
 }
 
 // MigratePostgres brings the schema to the newest version. Processes that do so at once wait for each other.
@@ -38,11 +45,7 @@ func MigratePostgres(ctx context.Context, url string) error {
 	if err != nil {
 		return err
 	}
-	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 120)) // look every second, for two minutes
-	if err != nil {
-		return errors.Join(fmt.Errorf("store: %w", err), pool.Close())
-	}
-	return errors.Join(migrate(ctx, pool, postgresDialect().name, goose.WithSessionLocker(locker)), pool.Close())
+	return errors.Join(bring(ctx, pool, postgresDialect()), pool.Close())
 }
 
 func connectPostgres(ctx context.Context, url string) (*sql.DB, error) {

@@ -22,7 +22,7 @@ func OpenSQLite(ctx context.Context, path string) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := migrate(ctx, write, sqliteDialect().name); err != nil {
+	if err := bring(ctx, write, sqliteDialect()); err != nil {
 		return nil, errors.Join(err, write.Close())
 	}
 	read, err := readSQLite(path)
@@ -41,6 +41,18 @@ func OpenSQLite(ctx context.Context, path string) (*DB, error) {
 		return nil, errors.Join(err, db.Close())
 	}
 	return db, nil
+}
+
+// CheckSQLite says whether there is a database at path with the schema that this binary needs. It changes nothing.
+func CheckSQLite(ctx context.Context, path string) error {
+	if _, err := os.Stat(path); err != nil {
+		return fmt.Errorf("store: there is no database yet, `sando migrate` makes it: %w", err)
+	}
+	read, err := readSQLite(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(current(ctx, read, sqliteDialect()), read.Close())
 }
 
 // connectSQLite opens the writing connection.

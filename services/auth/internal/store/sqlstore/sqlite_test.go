@@ -2,10 +2,14 @@ package sqlstore_test
 
 import (
 	"bytes"
+	"context"
+	"database/sql"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
 
+	"github.com/sando-dev/sando/kit/migrate/migratetest"
 	"github.com/sando-dev/sando/services/auth/internal/store"
 	"github.com/sando-dev/sando/services/auth/internal/store/sqlstore"
 	"github.com/sando-dev/sando/services/auth/internal/store/storetest"
@@ -29,6 +33,38 @@ func TestSQLite(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) store.Store {
 		return openSQLite(t, filepath.Join(t.TempDir(), "auth.db"))
 	})
+}
+
+func TestSQLiteIsChecked(t *testing.T) {
+	migratetest.Run(t, migratetest.Backend{
+		Fresh: func(t *testing.T) string {
+			path := filepath.Join(t.TempDir(), "auth.db")
+			if err := os.WriteFile(path, nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			return path
+		},
+		Connect: func(t *testing.T, path string) *sql.DB {
+			db, err := sql.Open("sqlite", path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return db
+		},
+		Check: sqlstore.CheckSQLite,
+		Migrate: func(ctx context.Context, path string) error {
+			s, err := sqlstore.OpenSQLite(ctx, path)
+			if err != nil {
+				return err
+			}
+			return s.Close()
+		},
+		Notes: "goose_db_version", Tables: migratetest.TablesOfSQLite,
+	})
+	missing := filepath.Join(t.TempDir(), "auth.db")
+	if err := sqlstore.CheckSQLite(t.Context(), missing); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("no file: %v", err)
+	}
 }
 
 func TestSQLiteFileIsPrivate(t *testing.T) {

@@ -18,6 +18,7 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 
+	"github.com/sando-dev/sando/kit/migrate"
 	"github.com/sando-dev/sando/services/proxy/internal/writes"
 )
 
@@ -29,23 +30,18 @@ type Store struct{ pool *pgxpool.Pool }
 
 // Migrate makes or updates the schema. Its role needs the right to create one.
 func Migrate(ctx context.Context, dsn string) error {
-	return withProvider(dsn, func(p *goose.Provider) error {
-		_, err := p.Up(ctx)
-		return err
-	})
+	return withSchema(dsn, func(s migrate.Schema, db *sql.DB) error { return s.Up(ctx, db) })
+}
+
+// Check says whether a database answers and has been brought up to date. It
+// changes nothing.
+func Check(ctx context.Context, dsn string) error {
+	return withSchema(dsn, func(s migrate.Schema, db *sql.DB) error { return s.Check(ctx, db) })
 }
 
 // Open opens a database that Migrate has brought up to date.
 func Open(ctx context.Context, dsn string) (*Store, error) {
-	err := withProvider(dsn, func(p *goose.Provider) error {
-		have, want, err := p.GetVersions(ctx)
-		// A newer schema is one that the version after this one has migrated already.
-		if err == nil && have < want {
-			err = fmt.Errorf("write records: the database has schema version %d, this program wants %d: run the migrations", have, want)
-		}
-		return err
-	})
-	if err != nil {
+	if err := Check(ctx, dsn); err != nil {
 		return nil, err
 	}
 	pool, err := pgxpool.New(ctx, dsn)
@@ -55,22 +51,25 @@ func Open(ctx context.Context, dsn string) (*Store, error) {
 	return &Store{pool}, nil
 }
 
-func withProvider(dsn string, use func(*goose.Provider) error) (err error) {
+// withSchema hands out a connection, and what the tables are made by.
+func withSchema(dsn string, use func(migrate.Schema, *sql.DB) error) error {
 	cfg, err := pgx.ParseConfig(dsn)
 	if err != nil {
 		return errors.New("write records: the database's address cannot be read") // pgx's text may show the password
 	}
-	db := stdlib.OpenDB(*cfg)
-	defer func(db *sql.DB) { err = errors.Join(err, db.Close()) }(db)
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {
 		return err
 	}
-	p, err := goose.NewProvider(goose.DialectPostgres, db, files, goose.WithTableName("proxy_writes_version"))
-	if err != nil {
-		return err
+	db := stdlib.OpenDB(*cfg)
+	err = use(migrate.Schema{Dialect: goose.DialectPostgres, Files: files, Table: "proxy_writes_version"}, db)
+	if errors.Is(err, migrate.ErrBehind) {
+		err = fmt.Errorf("%w; run `sando migrate`", err)
 	}
-	return use(p)
+	if err != nil {
+		err = fmt.Errorf("write records: %w", err)
+	}
+	return errors.Join(err, db.Close())
 }
 
 // Apply takes all steps in one round trip and one transaction: a batch that

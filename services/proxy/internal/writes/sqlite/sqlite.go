@@ -16,6 +16,7 @@ import (
 	"github.com/pressly/goose/v3"
 	_ "modernc.org/sqlite" // the driver
 
+	"github.com/sando-dev/sando/kit/migrate"
 	"github.com/sando-dev/sando/services/proxy/internal/writes"
 )
 
@@ -36,16 +37,24 @@ func Migrate(ctx context.Context, path string) error {
 	if err := f.Close(); err != nil {
 		return fmt.Errorf("write records: %w", err)
 	}
-	db, err := connect(path, 1)
+	db, err := connect(path, 1, wal)
 	if err != nil {
 		return err
 	}
-	p, err := provider(db)
-	if err != nil {
-		return errors.Join(err, db.Close())
+	return errors.Join(withSchema(func(s migrate.Schema) error { return s.Up(ctx, db) }), db.Close())
+}
+
+// Check says whether there is a file that has been brought up to date. It
+// changes nothing.
+func Check(ctx context.Context, path string) error {
+	if _, err := os.Stat(path); err != nil {
+		return fmt.Errorf("write records: there is no database yet, `sando migrate` makes it: %w", err)
 	}
-	_, err = p.Up(ctx)
-	return errors.Join(err, db.Close())
+	db, err := connect(path, 1, "query_only(1)")
+	if err != nil {
+		return err
+	}
+	return errors.Join(current(ctx, db), db.Close())
 }
 
 // Open opens a file that Migrate has brought up to date.
@@ -53,11 +62,11 @@ func Open(ctx context.Context, path string) (*Store, error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, fmt.Errorf("write records: %w", err)
 	}
-	write, err := connect(path, 1)
+	write, err := connect(path, 1, wal)
 	if err != nil {
 		return nil, err
 	}
-	read, err := connect(path, 4)
+	read, err := connect(path, 4, wal)
 	if err != nil {
 		return nil, errors.Join(err, write.Close())
 	}
@@ -68,10 +77,13 @@ func Open(ctx context.Context, path string) (*Store, error) {
 	return s, nil
 }
 
+// wal lets readers go on while one writes.
+const wal = "journal_mode(WAL)"
+
 // connect opens path. A commit is on the disk when it returns.
-func connect(path string, conns int) (*sql.DB, error) {
+func connect(path string, conns int, pragmas ...string) (*sql.DB, error) {
 	q := url.Values{
-		"_pragma": {"journal_mode(WAL)", "synchronous(FULL)", "busy_timeout(5000)"},
+		"_pragma": append([]string{"busy_timeout(5000)", "synchronous(FULL)"}, pragmas...),
 		"_txlock": {"immediate"},
 	}
 	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: q.Encode()}).String())
@@ -83,26 +95,23 @@ func connect(path string, conns int) (*sql.DB, error) {
 	return db, nil
 }
 
-func provider(db *sql.DB) (*goose.Provider, error) {
-	files, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return nil, err
-	}
-	return goose.NewProvider(goose.DialectSQLite3, db, files, goose.WithTableName("writes_version"))
+// current refuses a file that has not been brought up to date.
+func current(ctx context.Context, db *sql.DB) error {
+	return withSchema(func(s migrate.Schema) error { return s.Check(ctx, db) })
 }
 
-func current(ctx context.Context, db *sql.DB) error {
-	p, err := provider(db)
+// withSchema hands out what the tables are made by.
+func withSchema(use func(migrate.Schema) error) error {
+	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {
 		return err
 	}
-	have, want, err := p.GetVersions(ctx)
+	err = use(migrate.Schema{Dialect: goose.DialectSQLite3, Files: files, Table: "writes_version"})
+	if errors.Is(err, migrate.ErrBehind) {
+		err = fmt.Errorf("%w; run `sando migrate`", err)
+	}
 	if err != nil {
 		return fmt.Errorf("write records: %w", err)
-	}
-	// A newer schema is one that the version after this one has migrated already.
-	if have < want {
-		return fmt.Errorf("write records: the file has schema version %d, this program wants %d: run the migrations", have, want)
 	}
 	return nil
 }

@@ -16,6 +16,8 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	_ "modernc.org/sqlite" // the driver named sqlite
+
+	"github.com/sando-dev/sando/kit/migrate"
 )
 
 //go:embed migrations
@@ -36,19 +38,39 @@ func OpenSQLite(ctx context.Context, path string) (*DB, error) {
 	if err := f.Close(); err != nil {
 		return nil, fmt.Errorf("store: %w", err)
 	}
+	db, err := connectSQLite(path, "journal_mode(WAL)")
+	if err != nil {
+		return nil, err
+	}
+	if err := bring(ctx, db, goose.DialectSQLite3, "sqlite"); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return &DB{db}, nil
+}
+
+// CheckSQLite says whether there is a database at path with the schema that this binary needs. It changes nothing.
+func CheckSQLite(ctx context.Context, path string) error {
+	if _, err := os.Stat(path); err != nil {
+		return fmt.Errorf("store: there is no database yet, `sando migrate` makes it: %w", err)
+	}
+	db, err := connectSQLite(path, "query_only(1)")
+	if err != nil {
+		return err
+	}
+	return errors.Join(current(ctx, db, goose.DialectSQLite3, "sqlite"), db.Close())
+}
+
+func connectSQLite(path string, pragmas ...string) (*sql.DB, error) {
 	query := url.Values{
 		"_txlock": {"immediate"},
-		"_pragma": {"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)"},
+		"_pragma": append([]string{"busy_timeout(10000)", "synchronous(FULL)"}, pragmas...),
 	}
 	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+strings.ReplaceAll(query.Encode(), "+", "%20"))
 	if err != nil {
 		return nil, fmt.Errorf("store: %w", err)
 	}
 	db.SetMaxOpenConns(4)
-	if err := migrate(ctx, db, goose.DialectSQLite3, "sqlite"); err != nil {
-		return nil, errors.Join(err, db.Close())
-	}
-	return &DB{db}, nil
+	return db, nil
 }
 
 // OpenPostgres connects to a migrated database; see MigratePostgres.
@@ -57,11 +79,19 @@ func OpenPostgres(ctx context.Context, dsn string) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &DB{db}
-	if _, err := d.Revision(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("%w; run `sando migrate` if the database is new", err), db.Close())
+	if err := current(ctx, db, goose.DialectPostgres, "postgres"); err != nil {
+		return nil, errors.Join(err, db.Close())
 	}
-	return d, nil
+	return &DB{db}, nil
+}
+
+// CheckPostgres says whether a database answers and has the schema that this binary needs. It changes nothing.
+func CheckPostgres(ctx context.Context, dsn string) error {
+	db, err := connect(dsn)
+	if err != nil {
+		return err
+	}
+	return errors.Join(current(ctx, db, goose.DialectPostgres, "postgres"), db.Close())
 }
 
 // MigratePostgres makes the schema or brings it up to date. It needs the right to create; serving processes do not.
@@ -74,7 +104,7 @@ func MigratePostgres(ctx context.Context, dsn string) error {
 	if _, err := db.ExecContext(ctx, `CREATE SCHEMA IF NOT EXISTS `+Schema); err != nil {
 		return fmt.Errorf("store: %w", err)
 	}
-	return migrate(ctx, db, goose.DialectPostgres, "postgres")
+	return bring(ctx, db, goose.DialectPostgres, "postgres")
 }
 
 func connect(dsn string) (*sql.DB, error) {
@@ -89,17 +119,40 @@ func connect(dsn string) (*sql.DB, error) {
 	return db, nil
 }
 
-func migrate(ctx context.Context, db *sql.DB, dialect goose.Dialect, folder string) error {
-	files, err := fs.Sub(migrations, "migrations/"+folder)
+// bring brings the schema to the newest version.
+func bring(ctx context.Context, db *sql.DB, dialect goose.Dialect, folder string) error {
+	s, err := schema(dialect, folder)
 	if err != nil {
+		return err
+	}
+	if err := s.Up(ctx, db); err != nil {
 		return fmt.Errorf("store: %w", err)
 	}
-	provider, err := goose.NewProvider(dialect, db, files, goose.WithDisableGlobalRegistry(true))
-	if err != nil {
-		return fmt.Errorf("store: migrations: %w", err)
-	}
-	if _, err := provider.Up(ctx); err != nil {
-		return fmt.Errorf("store: migrate: %w", err)
-	}
 	return nil
+}
+
+// current refuses a schema that is older than this binary needs. It changes nothing.
+func current(ctx context.Context, db *sql.DB, dialect goose.Dialect, folder string) error {
+	s, err := schema(dialect, folder)
+	if err != nil {
+		return err
+	}
+	err = s.Check(ctx, db)
+	switch {
+	case errors.Is(err, migrate.ErrBehind):
+		return fmt.Errorf("store: %w; run `sando migrate`", err)
+	case err != nil:
+		return fmt.Errorf("store: %w", err)
+	default:
+		return nil
+	}
+}
+
+// schema is what the tables are made by.
+func schema(dialect goose.Dialect, folder string) (migrate.Schema, error) {
+	files, err := fs.Sub(migrations, "migrations/"+folder)
+	if err != nil {
+		return migrate.Schema{}, fmt.Errorf("store: %w", err)
+	}
+	return migrate.Schema{Dialect: dialect, Files: files}, nil
 }
