@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
@@ -30,6 +31,7 @@ func TestFaultsReachAgents(t *testing.T) {
 		{"wrong content", map[string]any{"kind": "wrong-content"}, "UPSTREAM_BAD_RESPONSE", "OUTCOME_UNKNOWN"},
 		{"a redirect", map[string]any{"kind": "redirect", "location": "https://evil.example"}, "UPSTREAM_BAD_RESPONSE", "OUTCOME_UNKNOWN"},
 		{"huge headers", map[string]any{"kind": "huge-headers"}, "UPSTREAM_BAD_RESPONSE", "OUTCOME_UNKNOWN"},
+		{"a gzip bomb", map[string]any{"kind": "gzip-bomb"}, "UPSTREAM_BAD_RESPONSE", "OUTCOME_UNKNOWN"},
 		{"duplicate rows", map[string]any{"kind": "duplicate-rows"}, "", ""},
 		{"forbidden", map[string]any{"kind": "forbidden"}, "UPSTREAM_FORBIDDEN", "UPSTREAM_FORBIDDEN"},
 		{"slow", map[string]any{"kind": "slow", "delay": "50ms"}, "", ""},
@@ -60,6 +62,52 @@ func TestFaultsReachAgents(t *testing.T) {
 				}
 				if n := bytes.Count(emulatorDo(t, s, "GET", "/requests", nil), []byte(`"PUT"`)); n != 1 {
 					t.Errorf("written %d times, want 1", n)
+				}
+			}
+		})
+	}
+}
+
+// A provider whose cursors lead nowhere does not keep an agent going in a circle.
+func TestCursorLoopReachesAgents(t *testing.T) {
+	_, s := startDev(t, "--emulator-control", "--no-rate-limits")
+	session := connectAgent(t, s, "2025-11-25")
+	emulatorDo(t, s, "POST", "/faults", map[string]any{"kind": "cursor-loop", "operation": "users.list", "times": -1})
+	result, err := session.CallTool(t.Context(), &mcp.CallToolParams{Name: "list_all_torii_users", Arguments: map[string]any{"limit": 10}})
+	if err != nil || result.IsError {
+		t.Fatalf("the first page: %v %v", err, result)
+	}
+	var page struct {
+		NextCursor string `json:"next_cursor"`
+	}
+	if err := json.Unmarshal([]byte(textOf(result)), &page); err != nil || page.NextCursor == "" {
+		t.Fatalf("the first page has no cursor: %v %.300s", err, textOf(result))
+	}
+	arguments := map[string]any{"limit": 10, "next_cursor": page.NextCursor}
+	if got := toolCode(t, session, "list_all_torii_users", arguments); got != "UPSTREAM_BAD_RESPONSE" {
+		t.Errorf("the page that leads to itself: %q, want UPSTREAM_BAD_RESPONSE", got)
+	}
+}
+
+// A provider that cannot be reached had no write sent to it, and the agent is told so.
+func TestUnreachableReachesAgents(t *testing.T) {
+	o := newOperator(t)
+	s := o.serve(t)
+	link(t, &s)
+	for name, base := range map[string]string{
+		"DNS": "http://nowhere.invalid/v1.0",
+		"TLS": strings.Replace(o.torii, "http:", "https:", 1), // it speaks none
+	} {
+		t.Run(name, func(t *testing.T) {
+			o.torii = base
+			o.restart(t)
+			session := connectAgent(t, s, "2025-11-25")
+			for tool, arguments := range map[string]map[string]any{
+				"list_all_torii_users":      {"limit": 20},
+				"update_a_torii_user_by_id": {"id": 1001, "lifecycleStatus": "active"},
+			} {
+				if got := toolCode(t, session, tool, arguments); got != "UPSTREAM_ERROR" {
+					t.Errorf("%s: %q, want UPSTREAM_ERROR", tool, got)
 				}
 			}
 		})

@@ -91,16 +91,18 @@ func (o *operator) refusesForeignRing(t *testing.T, s stack) {
 
 // An operator works on a data folder.
 type operator struct {
-	dir, torii, address string
-	environment, token  string
+	dir, address       string
+	torii              string // the provider's base URL
+	environment, token string
 	server, emulator    *process
 }
 
 func newOperator(t *testing.T) *operator {
 	t.Helper()
-	o := &operator{dir: filepath.Join(t.TempDir(), "data"), torii: kittest.FreeAddr(t), address: kittest.FreeAddr(t)}
-	o.emulator = start(t, nil, "torii-emulator", "--listen", o.torii)
-	o.emulator.waitFor(t, "emulator", func() bool { return reachable(o.torii) })
+	torii := kittest.FreeAddr(t)
+	o := &operator{dir: filepath.Join(t.TempDir(), "data"), torii: "http://" + torii + "/v1.0", address: kittest.FreeAddr(t)}
+	o.emulator = start(t, nil, "torii-emulator", "--listen", torii)
+	o.emulator.waitFor(t, "emulator", func() bool { return reachable(torii) })
 	o.sando(t, "keys", "generate", "--data-dir", o.dir)
 	o.sando(t, "migrate", "--data-dir", o.dir)
 	o.environment = o.sando(t, "environment", "create", "--name", "production", "--data-dir", o.dir)
@@ -119,7 +121,7 @@ func (o *operator) sando(t *testing.T, args ...string) string {
 func (o *operator) serve(t *testing.T) stack {
 	t.Helper()
 	config := filepath.Join(o.dir, "sando.yaml")
-	text := fmt.Sprintf("data_dir: %s\nproxy: {base_urls: {torii: http://%s/v1.0}}\n", o.dir, o.torii)
+	text := fmt.Sprintf("data_dir: %s\nproxy: {base_urls: {torii: %q}}\n", o.dir, o.torii)
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
