@@ -14,8 +14,8 @@ import (
 // profileTime is how long a profile is taken; the load goes on a little longer.
 const profileTime = 5 * time.Second
 
-// profiles takes CPU profiles of services under the load of rows B1, B7 and B8, each service as a process of its own, and of B8 in one process, which
-// is what the row measures.
+// profiles takes CPU profiles of services under the load of rows B1, B7 and B8, each service as a process of its own, and of B1 and B8 in one process,
+// which is what the rows measure.
 func (b *bench) profiles(ctx context.Context) error {
 	s, err := b.needSplit(ctx)
 	if err != nil {
@@ -24,8 +24,15 @@ func (b *bench) profiles(ctx context.Context) error {
 	if err := os.MkdirAll(b.profile, 0o755); err != nil {
 		return err
 	}
+	one, err := b.needAllInOne(ctx)
+	if err != nil {
+		return err
+	}
 	for _, users := range pageSizes() {
 		if err := b.profileOf(ctx, s, "proxy", "page-"+strconv.Itoa(users), s.page(users)); err != nil {
+			return err
+		}
+		if err := b.profileOf(ctx, one, "proxy", "in-one-page-"+strconv.Itoa(users), one.page(users)); err != nil {
 			return err
 		}
 	}

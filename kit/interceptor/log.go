@@ -47,7 +47,10 @@ func line(ctx context.Context, log *slog.Logger, spec connect.Spec, n *notes, st
 	if info, ok := connect.CallInfoForServerContext(ctx); ok && info.Protocol != "" {
 		attrs = append(attrs, slog.String("protocol", info.Protocol))
 	}
-	log.LogAttrs(ctx, level, "call", append(attrs, n.take()...)...)
+	// The place in the code, which Logger.LogAttrs looks up for each line, is this one for all.
+	r := slog.NewRecord(time.Now(), level, "call", 0)
+	r.AddAttrs(append(attrs, n.take()...)...)
+	_ = log.Handler().Handle(ctx, r) // a log that cannot be written has nowhere to be reported
 }
 
 // codeText is the product's code of an error, which says more than the RPC's.

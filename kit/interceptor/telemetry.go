@@ -23,34 +23,29 @@ const headerTraceparent = "Traceparent"
 // carries the traceparent.
 func Telemetry(t telemetry.Telemetry) Named {
 	n := Named{Name: "telemetry"}
-	pass := propagate(t.Propagator)
-	if !t.Tracing && !t.Metrics {
-		n.Server = func(next connect.ServerFunc) connect.ServerFunc { return pass(begin(echo(next))) }
-		return n
+	pass, traced := propagate(t.Propagator), connect.ServerInterceptor(begin)
+	if t.Tracing {
+		traced, n.err = otelconnect.NewServerInterceptor(append(otelOptions(t), otelconnect.WithoutMetrics())...)
+		if n.err != nil {
+			return n
+		}
 	}
-	measure, err := otelconnect.NewServerInterceptor(otelOptions(t)...)
+	measured, err := measure(t)
 	if err != nil {
 		n.err = err
 		return n
 	}
-	n.Server = func(next connect.ServerFunc) connect.ServerFunc { return pass(measure(echo(next))) }
+	n.Server = func(next connect.ServerFunc) connect.ServerFunc { return pass(traced(measured(echo(next)))) }
 	return n
 }
 
 func otelOptions(t telemetry.Telemetry) []otelconnect.Option {
-	opts := []otelconnect.Option{
+	return []otelconnect.Option{
 		otelconnect.WithTracerProvider(t.TracerProvider),
 		otelconnect.WithMeterProvider(t.MeterProvider),
 		otelconnect.WithPropagator(t.Propagator),
 		otelconnect.WithTrustRemote(),
 	}
-	if !t.Tracing {
-		opts = append(opts, otelconnect.WithoutTracing())
-	}
-	if !t.Metrics {
-		opts = append(opts, otelconnect.WithoutMetrics())
-	}
-	return opts
 }
 
 // propagate takes the trace from the headers, unless the call came from
@@ -126,7 +121,14 @@ func echo(next connect.ServerFunc) connect.ServerFunc {
 func Forward(t telemetry.Telemetry) (connect.ClientInterceptor, error) {
 	measure := func(next connect.ClientFunc) connect.ClientFunc { return next }
 	if t.Tracing || t.Metrics {
-		m, err := otelconnect.NewClientInterceptor(otelOptions(t)...)
+		options := otelOptions(t)
+		if !t.Tracing {
+			options = append(options, otelconnect.WithoutTracing())
+		}
+		if !t.Metrics {
+			options = append(options, otelconnect.WithoutMetrics())
+		}
+		m, err := otelconnect.NewClientInterceptor(options...)
 		if err != nil {
 			return nil, err
 		}

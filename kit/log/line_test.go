@@ -71,6 +71,18 @@ func TestLineIsSlogs(t *testing.T) {
 	}
 }
 
+// TestNoFormatIsJSON: it writes the same line, and as cheaply.
+func TestNoFormatIsJSON(t *testing.T) {
+	allocs := func(format log.Format) float64 {
+		l, flush := log.New(io.Discard, slog.LevelInfo, format)
+		defer flush()
+		return testing.AllocsPerRun(100, func() { l.LogAttrs(context.Background(), slog.LevelInfo, "call", slog.Float64("ms", 1.234)) })
+	}
+	if named, none := allocs(log.JSON), allocs(""); none > named {
+		t.Errorf("a line takes %v allocations, with the format named %v", none, named)
+	}
+}
+
 // BenchmarkCallLine writes what a call of the proxy writes.
 func BenchmarkCallLine(b *testing.B) {
 	l, flush := log.New(io.Discard, slog.LevelInfo, log.JSON)

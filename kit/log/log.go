@@ -30,7 +30,7 @@ func (f *Format) UnmarshalText(b []byte) error {
 	return fmt.Errorf("%q is neither json nor text", b)
 }
 
-// New makes a logger that writes lines to w, from the given level up. Lines
+// New makes a logger that writes lines to w, from the given level up; no format is JSON. Lines
 // stay in memory for a second at most; an error, and the returned flush, write
 // them out. Call flush at the end of the process.
 func New(w io.Writer, level slog.Leveler, format Format) (*slog.Logger, func()) {
@@ -40,7 +40,7 @@ func New(w io.Writer, level slog.Leveler, format Format) (*slog.Logger, func()) 
 	if format == Text {
 		h = slog.NewTextHandler(out, opts)
 	}
-	return slog.New(&handler{Handler: h, out: out, appends: format == JSON}), out.flush
+	return slog.New(&handler{Handler: h, out: out, appends: format != Text}), out.flush
 }
 
 // handler adds the trace to a line, and sees to it that errors are not lost in
