@@ -94,7 +94,7 @@ type operator struct {
 	dir, address       string
 	torii              string // the provider's base URL
 	environment, token string
-	server, emulator    *process
+	server, emulator   *process
 }
 
 func newOperator(t *testing.T) *operator {
