@@ -8,8 +8,10 @@ import (
 )
 
 const (
-	// bufferSize is the memory of one copy, and the most that a read brings.
-	bufferSize = 64 << 10
+	// bufferSize is the memory of one copy, and the most that is handed out at
+	// once: writing a large answer in pieces of 64 kB costs the system half as
+	// much again.
+	bufferSize = 256 << 10
 	// scratchLimit bounds a name, id or cursor; longer names match nothing.
 	scratchLimit = 8 << 10
 	// idLimit bounds the id of a row; a longer one cannot be resumed at.
@@ -80,6 +82,19 @@ func (c *copier) release() {
 }
 
 func (c *copier) whole() bool { return len(c.plan.DataKeys) == 0 && len(c.plan.ObjectKeys) == 0 }
+
+// fill reads until the buffer is full or src ends.
+func (c *copier) fill(src io.Reader) (int, error) {
+	n := c.held
+	for n < len(c.buf) {
+		got, err := src.Read(c.buf[n:])
+		n += got
+		if err != nil {
+			return n - c.held, err
+		}
+	}
+	return n - c.held, nil
+}
 
 // feed reads what is new in the buffer, and keeps what the scanner leaves for
 // the next time.

@@ -107,7 +107,7 @@ func (p *Plan) copy(dst io.Writer, src io.Reader, w Window) (Page, error) {
 	c := borrow(p, dst, w)
 	defer c.release()
 	for {
-		n, err := src.Read(c.buf[c.held:])
+		n, err := c.fill(src)
 		if last := errors.Is(err, io.EOF); n > 0 || last {
 			if bad := c.feed(n, last); bad != nil {
 				return c.page, bad
