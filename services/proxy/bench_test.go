@@ -52,3 +52,21 @@ func BenchmarkPage(b *testing.B) {
 
 // quiet throws the log away.
 func quiet(_ *Config, d *Deps) { d.Log = slog.New(slog.DiscardHandler) }
+
+// BenchmarkRefusal is a call beyond the rate budget: all but the provider's side.
+func BenchmarkRefusal(b *testing.B) {
+	h := newBench(b, emulator.Options{Users: 1}, quiet)
+	r := httptest.NewRequestWithContext(b.Context(), http.MethodGet, "/proxy/users?limit=1", nil)
+	r.Header.Set("Authorization", "Bearer "+tokenAccount)
+	r.Header.Set("Sando-Max-Wait", "0s")
+	for w := (&discard{header: http.Header{}}); w.status != http.StatusTooManyRequests; {
+		h.handler.ServeHTTP(w, r)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		w := &discard{header: http.Header{}}
+		if h.handler.ServeHTTP(w, r); w.status != http.StatusTooManyRequests {
+			b.Fatal(w.status)
+		}
+	}
+}
