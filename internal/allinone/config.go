@@ -30,7 +30,7 @@ type Config struct {
 	Unified unified.Config `yaml:"unified"`
 	// MCP configures the mcp service.
 	MCP mcp.Config `yaml:"mcp"`
-	// Debug is the private listener for metrics and profiles.
+	// Debug is the private listener for profiles and the Go runtime's metrics.
 	Debug daemon.DebugConfig `yaml:"debug"`
 	// Log says what is logged and how.
 	Log daemon.LogConfig `yaml:"log"`

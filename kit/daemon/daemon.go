@@ -1,6 +1,6 @@
 // Package daemon runs one service as its own process: a public listener, an
 // internal one that only named services reach over mTLS, a private one for
-// metrics and profiles, and an orderly end.
+// profiles and the runtime's metrics, and an orderly end.
 package daemon
 
 import (
@@ -28,7 +28,7 @@ type Config struct {
 	Public edge.Config `yaml:"public"`
 	// Internal is the listener for the other services. It always speaks mTLS.
 	Internal edge.Config `yaml:"internal"`
-	// Debug is the private listener for metrics and profiles.
+	// Debug is the private listener for profiles and the Go runtime's metrics.
 	Debug DebugConfig `yaml:"debug"`
 	// MTLS is this service's certificate and the authority it trusts.
 	MTLS mtls.Config `yaml:"mtls"`

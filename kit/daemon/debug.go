@@ -13,13 +13,13 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// DebugConfig is the private listener for metrics and profiles.
+// DebugConfig is the private listener for profiles and the Go runtime's metrics.
 type DebugConfig struct {
-	// Listen is its address; keep it on the loopback interface or inside the cluster. Empty switches it off.
+	// Listen is its address; keep it on the loopback interface or inside the cluster. Empty switches it off. The metrics of the product are not here but where the OTEL_ variables send them.
 	Listen string `yaml:"listen"`
 }
 
-// A DebugServer serves /metrics and /debug/pprof.
+// A DebugServer serves /debug/pprof, and the Go runtime's metrics on /metrics.
 type DebugServer struct {
 	listener net.Listener
 	http     *http.Server

@@ -23,25 +23,30 @@ func Cache(t Telemetry, component, name string, usage func() (hits, misses, entr
 		return metric.WithAttributeSet(attribute.NewSet(append(more, attribute.String("component", component), attribute.String("cache", name))...))
 	}
 	hit, miss, plain := with(attribute.String("result", "hit")), with(attribute.String("result", "miss")), with()
-	_, err := meter.Int64ObservableCounter("sando.cache.lookups", metric.WithUnit("{lookup}"),
-		metric.WithDescription("Look-ups in a cache, by whether the answer was there."),
-		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
-			hits, misses, _ := usage()
-			o.Observe(hits, hit)
-			o.Observe(misses, miss)
-			return nil
-		}))
+	lookups, err := meter.Int64ObservableCounter("sando.cache.lookups", metric.WithUnit("{lookup}"),
+		metric.WithDescription("Look-ups in a cache, by whether the answer was there."))
 	if err != nil {
 		return fmt.Errorf("telemetry: %w", err)
 	}
-	_, err = meter.Int64ObservableGauge("sando.cache.entries", metric.WithUnit("{entry}"),
-		metric.WithDescription("Entries in a cache."),
-		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
-			_, _, entries := usage()
-			o.Observe(entries, plain)
-			return nil
-		}))
+	held, err := meter.Int64ObservableGauge("sando.cache.entries", metric.WithUnit("{entry}"),
+		metric.WithDescription("Entries in a cache."))
 	if err != nil {
+		return fmt.Errorf("telemetry: %w", err)
+	}
+	return observe(meter, func(_ context.Context, o metric.Observer) error {
+		hits, misses, entries := usage()
+		o.ObserveInt64(lookups, hits, hit)
+		o.ObserveInt64(lookups, misses, miss)
+		o.ObserveInt64(held, entries, plain)
+		return nil
+	}, lookups, held)
+}
+
+// observe has a callback asked whenever metrics are collected. An instrument
+// that is made again takes no further callback of its own, and most of ours
+// are: once for each cache and component.
+func observe(meter metric.Meter, callback metric.Callback, of ...metric.Observable) error {
+	if _, err := meter.RegisterCallback(callback, of...); err != nil {
 		return fmt.Errorf("telemetry: %w", err)
 	}
 	return nil
@@ -61,16 +66,16 @@ func KeyAge(t Telemetry, component string, inUse map[string]sealed.Key) error {
 				attribute.String("component", component), attribute.String("family", family)))})
 		}
 	}
-	_, err := t.MeterProvider.Meter(instrumentation).Float64ObservableGauge("sando.key.age", metric.WithUnit("s"),
-		metric.WithDescription("Age of the key in use, by family; only of keys whose id starts with the day on which they were made."),
-		metric.WithFloat64Callback(func(_ context.Context, o metric.Float64Observer) error {
-			for _, k := range known {
-				o.Observe(max(0, time.Since(k.made).Seconds()), k.of)
-			}
-			return nil
-		}))
+	meter := t.MeterProvider.Meter(instrumentation)
+	age, err := meter.Float64ObservableGauge("sando.key.age", metric.WithUnit("s"),
+		metric.WithDescription("Age of the key in use, by family; only of keys whose id starts with the day on which they were made."))
 	if err != nil {
 		return fmt.Errorf("telemetry: %w", err)
 	}
-	return nil
+	return observe(meter, func(_ context.Context, o metric.Observer) error {
+		for _, k := range known {
+			o.ObserveFloat64(age, max(0, time.Since(k.made).Seconds()), k.of)
+		}
+		return nil
+	}, age)
 }

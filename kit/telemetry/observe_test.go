@@ -58,6 +58,50 @@ func TestObserve(t *testing.T) {
 	}
 }
 
+// Several caches and components of one process make the same instruments, and each tells of itself.
+func TestObserveSeveral(t *testing.T) {
+	reader := sdkmetric.NewManualReader()
+	tel := telemetry.Off()
+	tel.MeterProvider = sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))
+	today := sealed.Key{ID: time.Now().UTC().Format("20060102") + "-abcd"}
+	for component, caches := range map[string][]string{"proxy": {"grants", "credentials"}, "mcp": {"grants", "servers"}} {
+		for _, cache := range caches {
+			if err := telemetry.Cache(tel, component, cache, func() (hits, misses, entries int64) { return 1, 1, 1 }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := telemetry.KeyAge(tel, component, map[string]sealed.Key{"sealing": today}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var all metricdata.ResourceMetrics
+	if err := reader.Collect(t.Context(), &all); err != nil {
+		t.Fatal(err)
+	}
+	got := make(map[string]bool)
+	for _, scope := range all.ScopeMetrics {
+		for _, m := range scope.Metrics {
+			switch data := m.Data.(type) {
+			case metricdata.Sum[int64]:
+				for _, p := range data.DataPoints {
+					got[m.Name+label(p.Attributes, "component")+label(p.Attributes, "cache")+label(p.Attributes, "result")] = true
+				}
+			case metricdata.Gauge[int64]:
+				for _, p := range data.DataPoints {
+					got[m.Name+label(p.Attributes, "component")+label(p.Attributes, "cache")] = true
+				}
+			case metricdata.Gauge[float64]:
+				for _, p := range data.DataPoints {
+					got[m.Name+label(p.Attributes, "component")] = true
+				}
+			}
+		}
+	}
+	if want := 4*2 + 4 + 2; len(got) != want {
+		t.Errorf("%d series, want %d: %v", len(got), want, got)
+	}
+}
+
 func label(set attribute.Set, key attribute.Key) string {
 	v, _ := set.Value(key)
 	return " " + v.AsString()

@@ -145,6 +145,9 @@ func (s *Service) buildEndpoints(p parts) error {
 	if err != nil {
 		return err
 	}
+	if err := telemetry.Cache(p.Telemetry, component, "servers", agents.Usage); err != nil {
+		return err
+	}
 	s.access.OnAnswers(agents.Answered)
 	if s.endpoint, err = agents.Handler(); err != nil {
 		return err

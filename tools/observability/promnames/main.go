@@ -1,4 +1,4 @@
-// Command promnames reads PromQL expressions, one a line, and prints the metrics that they use and the labels by which they choose among them:
+// Command promnames reads PromQL expressions, one a line, and prints the metrics that they use and the labels by which they choose among them or add them up:
 //
 //	rpc_server_call_duration_seconds_count job rpc_method
 //
@@ -32,9 +32,9 @@ func run(in io.Reader, out io.Writer) error {
 		if err != nil {
 			return fmt.Errorf("line %d: %w", n, err)
 		}
-		parser.Inspect(expr, func(node parser.Node, _ []parser.Node) error {
+		parser.Inspect(expr, func(node parser.Node, above []parser.Node) error {
 			if s, ok := node.(*parser.VectorSelector); ok {
-				used[s.Name] = append(used[s.Name], labels(s)...)
+				used[s.Name] = append(append(used[s.Name], labels(s)...), groups(above)...)
 			}
 			return nil
 		})
@@ -52,6 +52,16 @@ func labels(s *parser.VectorSelector) []string {
 	for _, m := range s.LabelMatchers {
 		if m.Name != "__name__" {
 			names = append(names, m.Name)
+		}
+	}
+	return names
+}
+
+// groups are the labels by which the aggregations above a selector add up.
+func groups(above []parser.Node) (names []string) {
+	for _, node := range above {
+		if a, ok := node.(*parser.AggregateExpr); ok && !a.Without {
+			names = append(names, a.Grouping...)
 		}
 	}
 	return names

@@ -109,6 +109,9 @@ func New(o Options) (*Endpoint, error) {
 	return e, nil
 }
 
+// Usage is what the cache of servers does: look-ups with and without an answer, and servers held.
+func (e *Endpoint) Usage() (hits, misses, entries int64) { return e.servers.usage() }
+
 // Handler serves the endpoint: /mcp with the token as bearer, /mcp/{token} with the token in the path.
 func (e *Endpoint) Handler() (http.Handler, error) {
 	rule := access.Rule{Service: "mcp", Kinds: []string{access.KindMCP}, Deferred: true}

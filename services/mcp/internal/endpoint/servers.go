@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
@@ -35,6 +36,8 @@ type servers struct {
 	tools []*tool.Tool
 	build func(*tool.Set) *mcp.Server
 
+	hits, misses atomic.Int64
+
 	mu       sync.RWMutex
 	byRecord map[recordKey]*server
 	byScope  map[string]*shared
@@ -61,9 +64,18 @@ func (s *servers) of(record *internalauthv1.McpServer, g *grant.Grant) (*server,
 	found := s.byRecord[key]
 	s.mu.RUnlock()
 	if found != nil {
+		s.hits.Add(1)
 		return found, nil
 	}
+	s.misses.Add(1)
 	return s.add(key, record, g)
+}
+
+// usage is what the cache does, for its metrics.
+func (s *servers) usage() (hits, misses, entries int64) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.hits.Load(), s.misses.Load(), int64(len(s.byRecord))
 }
 
 func (s *servers) add(key recordKey, record *internalauthv1.McpServer, g *grant.Grant) (*server, error) {
