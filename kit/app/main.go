@@ -17,8 +17,13 @@ var ErrUsage = errors.New("usage")
 
 // Main calls run with a context that ends on SIGINT or SIGTERM and exits the
 // process: 0 after nil or a request for help, 2 after ErrUsage, 1 after any
-// other error, which it prints. A second signal kills at once.
+// other error, which it prints. A second signal kills at once. A process that
+// crashes leaves no core file.
 func Main(name string, run func(ctx context.Context, args []string, stdout, stderr io.Writer) error) {
+	if err := forbidCore(); err != nil {
+		fmt.Fprintf(os.Stderr, "%s: %v\n", name, err)
+		os.Exit(1)
+	}
 	os.Exit(exitCode(name, os.Args[1:], os.Stdout, os.Stderr, run))
 }
 
