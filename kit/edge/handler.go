@@ -2,7 +2,6 @@ package edge
 
 import (
 	"bytes"
-	"fmt"
 	"io"
 	"net/http"
 	"runtime/debug"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/sando-dev/sando/kit/gateway"
 	"github.com/sando-dev/sando/kit/interceptor"
+	"github.com/sando-dev/sando/kit/log"
 	"github.com/sando-dev/sando/kit/rpcerr"
 )
 
@@ -27,6 +27,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set(interceptor.HeaderRequestID, id)
 	w.Header()["X-Content-Type-Options"] = nosniff
 	r = r.WithContext(interceptor.WithRequestID(r.Context(), id))
+	defer h.abort(r, id)
 	if h.isRPC(r) {
 		h.serveRPC(w, r, id)
 		return
@@ -45,6 +46,23 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	h.gateway.ServeHTTP(w, r)
+}
+
+// abort logs a panic that no interceptor saw, since net/http would print its
+// value, and ends the connection.
+func (h *handler) abort(r *http.Request, id string) {
+	v := recover()
+	if v == nil {
+		return
+	}
+	if v != http.ErrAbortHandler {
+		h.logPanic(r, id, v)
+	}
+	panic(http.ErrAbortHandler)
+}
+
+func (h *handler) logPanic(r *http.Request, id string, v any) {
+	h.o.Log.ErrorContext(r.Context(), "panic", "request_id", id, "panic", log.Panic(v), "stack", string(debug.Stack()))
 }
 
 // isRPC reports whether the request is for a procedure: by its path, which
@@ -126,8 +144,7 @@ func (h *handler) servePlain(w http.ResponseWriter, r *http.Request, id string) 
 		if v == http.ErrAbortHandler {
 			panic(v)
 		}
-		h.o.Log.ErrorContext(r.Context(), "panic", "request_id", id,
-			"panic", fmt.Sprint(v), "stack", string(debug.Stack()))
+		h.logPanic(r, id, v)
 		if watched.started {
 			// Half an answer must not look like a whole one.
 			panic(http.ErrAbortHandler)

@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/sando-dev/sando/kit/log"
 	"github.com/sando-dev/sando/kit/telemetry"
 )
 
@@ -35,7 +36,7 @@ func Telemetry(t telemetry.Telemetry) Named {
 		n.err = err
 		return n
 	}
-	n.Server = func(next connect.ServerFunc) connect.ServerFunc { return pass(traced(measured(echo(next)))) }
+	n.Server = func(next connect.ServerFunc) connect.ServerFunc { return pass(traced(measured(echo(conceal(next))))) }
 	return n
 }
 
@@ -101,6 +102,23 @@ type traceparentOf struct{ propagation.HeaderCarrier }
 func (t traceparentOf) Set(key, value string) {
 	if strings.EqualFold(key, headerTraceparent) {
 		t.HeaderCarrier.Set(key, value)
+	}
+}
+
+// conceal keeps the value of a panic from the span of the call, which would
+// hold its text.
+func conceal(next connect.ServerFunc) connect.ServerFunc {
+	return func(ctx context.Context, spec connect.Spec, stream connect.ServerStream) error {
+		defer func() {
+			switch v := recover(); {
+			case v == nil:
+			case v == http.ErrAbortHandler:
+				panic(v)
+			default:
+				panic(log.Concealed(log.Panic(v)))
+			}
+		}()
+		return next(ctx, spec, stream)
 	}
 }
 

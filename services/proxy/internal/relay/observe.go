@@ -79,7 +79,7 @@ func (o *observer) do(ctx context.Context, client upstream.Client, operation str
 		ctx, span = o.tracer.Start(ctx, operation, trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(
 			attribute.String("http.request.method", req.Method), attribute.String("server.address", req.URL.Hostname())))
 	}
-	defer span.End()
+	defer func() { span.End() }() // deferred itself, End would write the value of a panic into the span
 	began := time.Now()
 	resp, err := client.Do(ctx, req)
 	ended := outcomeOf(resp, err)
