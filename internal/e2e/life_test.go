@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/sando-dev/sando/kit/kittest"
 )
 
 // SIGTERM ends the product within 5 s with exit code 0, and every call that it took is answered.
@@ -91,7 +93,7 @@ func TestSecretsStayPut(t *testing.T) {
 	if err := p.stop(t); err != nil {
 		t.Fatal(err)
 	}
-	found := secrets{"API token": s.apiToken, "MCP token": s.mcpToken, "Torii key": s.toriiKey}
+	found := kittest.Secrets{"API token": s.apiToken, "MCP token": s.mcpToken, "Torii key": s.toriiKey}
 	stdout, all := p.stdout.String(), p.output.String()
 	for name, secret := range found {
 		if secret == "" {
@@ -104,7 +106,7 @@ func TestSecretsStayPut(t *testing.T) {
 			t.Errorf("the log shows the %s", name)
 		}
 	}
-	if text := found.mustNotBeUnder(t, dir); len(text) == 0 {
+	if text := found.MustNotBeUnder(t, dir); len(text) == 0 {
 		t.Error("no file was searched")
 	}
 	onlyOurs(t, dir)

@@ -35,46 +35,47 @@ func TestNoSecretIsLeftInOneProcess(t *testing.T) {
 	for name, value := range spans.env(port) {
 		t.Setenv(name, value)
 	}
+	t.Setenv("GOTRACEBACK", "system") // the most that the runtime prints
 	o := newOperator(t)
 	s := o.serve(t)
 	link(t, &s)
 	s.mcpURL = s.baseURL + "/mcp/" + s.mcpToken
 	found := useSecrets(t, s)
-	found.addRing(t, filepath.Join(o.dir, "keys.yaml"))
+	addRing(t, found, filepath.Join(o.dir, "keys.yaml"))
 
 	metrics := page(t, "http://127.0.0.1:"+port+"/metrics")
-	found.mustNotBeIn(t, haystack{"the page of metrics", metrics, "rpc_server"})
+	found.MustNotBeIn(t, "the page of metrics", metrics, "rpc_server")
 	export := o.sando(t, "audit", "export", "--environment", s.environment, "--data-dir", o.dir)
-	found.mustNotBeIn(t, haystack{"the export of the log", []byte(export), "integrated_account.create"})
-	found.mustNotBeIn(t, haystack{"the folder with the write-ahead logs", found.mustNotBeUnder(t, o.dir, "keys.yaml"), tenant})
+	found.MustNotBeIn(t, "the export of the log", []byte(export), "integrated_account.create")
+	found.MustNotBeIn(t, "the folder with the write-ahead logs", found.MustNotBeUnder(t, o.dir, "keys.yaml"), tenant)
 	for _, name := range []string{"auth.db", "proxy.db", "unified.db"} {
 		witness := "CREATE TABLE"
 		if name == "auth.db" {
 			witness = tenant
 		}
-		found.mustNotBeIn(t, haystack{"the backup of " + name, backup(t, filepath.Join(o.dir, name)), witness})
+		found.MustNotBeIn(t, "the backup of "+name, backup(t, filepath.Join(o.dir, name)), witness)
 	}
 
 	if err := o.emulator.stop(t); err != nil {
 		t.Log(err) // it says so on its own output
 	}
-	found.misuse(t, s) // now nothing answers behind the product
-	die(t, o.server)
-	found.mustNotBeIn(t, haystack{"the log and the last words", []byte(o.server.output.String()), "goroutine "})
-	found.mustNotBeIn(t, haystack{"the log", []byte(o.server.output.String()), `"msg":"call"`})
-	found.mustNotBeIn(t, haystack{"the spans", spans.all(), "sando.auth.v1"})
+	misuse(t, found, s) // now nothing answers behind the product
+	die(t, o.server, syscall.SIGQUIT)
+	found.MustNotBeIn(t, "the log and the last words", []byte(o.server.output.String()), "goroutine ")
+	found.MustNotBeIn(t, "the log", []byte(o.server.output.String()), `"msg":"call"`)
+	found.MustNotBeIn(t, "the spans", spans.all(), "sando.auth.v1")
 }
 
 func TestNoSecretIsLeftInFourProcesses(t *testing.T) {
 	spans := newReceiver(t)
 	server := pgtest.Start(t)
-	var env []string
+	env := []string{"GOTRACEBACK=system"}
 	for name, value := range spans.env("0") {
 		env = append(env, name+"="+value)
 	}
 	sp, s := startSplitOn(t, server, env...)
 	found := useSecrets(t, s)
-	found.addRing(t, filepath.Join(sp.dir, "keys.yaml"))
+	addRing(t, found, filepath.Join(sp.dir, "keys.yaml"))
 	_, material, _ := strings.Cut(sealingKeys, `material: "`)
 	found["shared sealing key"], _, _ = strings.Cut(material, `"`)
 
@@ -83,24 +84,24 @@ func TestNoSecretIsLeftInFourProcesses(t *testing.T) {
 		if service == "auth" {
 			witness = tenant
 		}
-		found.mustNotBeIn(t, haystack{"the dump of " + service, []byte(server.Dump(t, url)), witness})
+		found.MustNotBeIn(t, "the dump of "+service, []byte(server.Dump(t, url)), witness)
 	}
-	found.mustNotBeIn(t, haystack{"the files of PostgreSQL", found.mustNotBeUnder(t, server.Files(t)), tenant})
+	found.MustNotBeIn(t, "the files of PostgreSQL", found.MustNotBeUnder(t, server.Files(t)), tenant)
 	for _, name := range []string{"proxy", "unified", "mcp", "auth"} {
-		die(t, sp.processes[name])
-		found.misuse(t, s) // the others go on without it
+		die(t, sp.processes[name], syscall.SIGABRT)
+		misuse(t, found, s) // the others go on without it
 	}
 	for name, p := range sp.processes {
-		found.mustNotBeIn(t, haystack{"the log of " + name, []byte(p.output.String()), `"msg":"call"`})
-		found.mustNotBeIn(t, haystack{"the last words of " + name, []byte(p.output.String()), "goroutine "})
+		found.MustNotBeIn(t, "the log of "+name, []byte(p.output.String()), `"msg":"call"`)
+		found.MustNotBeIn(t, "the last words of "+name, []byte(p.output.String()), "goroutine ")
 	}
-	found.mustNotBeIn(t, haystack{"the spans", spans.all(), "sando.internal.auth.v1"})
+	found.MustNotBeIn(t, "the spans", spans.all(), "sando.internal.auth.v1")
 }
 
 // useSecrets does everything that brings secrets into being or takes them in, and answers them all.
-func useSecrets(t *testing.T, s stack) secrets {
+func useSecrets(t *testing.T, s stack) kittest.Secrets {
 	t.Helper()
-	found := secrets{"API token": s.apiToken, "Torii key": s.toriiKey, "MCP token": s.mcpToken}
+	found := kittest.Secrets{"API token": s.apiToken, "Torii key": s.toriiKey, "MCP token": s.mcpToken}
 	for what, secret := range found {
 		if len(secret) < 16 {
 			t.Fatalf("the %s is %q", what, secret)
@@ -112,7 +113,7 @@ func useSecrets(t *testing.T, s stack) secrets {
 	found["account token"], _ = made["integrated_account_token"].(string)
 	post(t, s, "/link-token", `{"tenant_id":"`+tenant+`"}`, &made)
 	found["link token"], _ = made["link_token"].(string)
-	found.linkByPage(t, s, made["link_url"].(string))
+	linkByPage(t, found, s, made["link_url"].(string))
 
 	rest := restOver{client: http.DefaultClient, base: s.baseURL}
 	for _, path := range []string{"/proxy/users", "/unified/user-directory/users", "/integrated-account/" + s.account + "/capabilities", "/log", "/api-token"} {
@@ -122,12 +123,12 @@ func useSecrets(t *testing.T, s stack) secrets {
 	rest.do(t, "POST", "/proxy/contracts?integrated_account_id="+s.account, s.apiToken, map[string]string{"Idempotency-Key": "once"}, []byte(`{"name":"c"}`))
 	session := connectAgent(t, s, "2025-11-25")
 	listTools(t, session)
-	found.misuse(t, s)
+	misuse(t, found, s)
 	return found
 }
 
 // linkByPage links as a customer does, with a wrong key first.
-func (f secrets) linkByPage(t *testing.T, s stack, address string) {
+func linkByPage(t *testing.T, f kittest.Secrets, s stack, address string) {
 	t.Helper()
 	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	first, err := client.Get(address)
@@ -155,7 +156,7 @@ func (f secrets) linkByPage(t *testing.T, s stack, address string) {
 }
 
 // misuse puts secrets where they do not belong, as a careless client does, and makes calls that fail.
-func (f secrets) misuse(t *testing.T, s stack) {
+func misuse(t *testing.T, f kittest.Secrets, s stack) {
 	t.Helper()
 	f["wrong key by API"], f["wrong API token"] = "torii-wrong-key-by-api-000002", "sando_api_WRONGWRONGWRONGWRONGWRONGW"
 	token, key := url.QueryEscape(s.apiToken), url.QueryEscape(s.toriiKey)
@@ -186,12 +187,12 @@ func (f secrets) misuse(t *testing.T, s stack) {
 		{"POST", "/integrated-account/" + s.account + "/validate", s.apiToken, `{}`},
 		{"POST", "/proxy/contracts?" + account, s.apiToken, `{"name":` + s.toriiKey},
 	} {
-		f.call(t, s, c.method, c.path, c.token, c.body)
+		careless(t, s, c.method, c.path, c.token, c.body)
 	}
 }
 
-// call makes a call that may fail in any way, a closed port included.
-func (f secrets) call(t *testing.T, s stack, method, path, token, body string) {
+// careless makes a call that may fail in any way, a closed port included.
+func careless(t *testing.T, s stack, method, path, token, body string) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, s.baseURL+path, strings.NewReader(body))
 	if err != nil {
@@ -215,7 +216,7 @@ func (f secrets) call(t *testing.T, s stack, method, path, token, body string) {
 }
 
 // addRing adds every key of a key file.
-func (f secrets) addRing(t *testing.T, path string) {
+func addRing(t *testing.T, f kittest.Secrets, path string) {
 	t.Helper()
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -230,10 +231,10 @@ func (f secrets) addRing(t *testing.T, path string) {
 	}
 }
 
-// die has the runtime print all goroutines and end the process.
-func die(t *testing.T, p *process) {
+// die has the runtime print all goroutines and end the process, by SIGQUIT or SIGABRT.
+func die(t *testing.T, p *process, by syscall.Signal) {
 	t.Helper()
-	if err := p.cmd.Process.Signal(syscall.SIGQUIT); err != nil {
+	if err := p.cmd.Process.Signal(by); err != nil {
 		t.Fatal(err)
 	}
 	select {

@@ -1,4 +1,4 @@
-package e2e
+package kittest
 
 import (
 	"bytes"
@@ -13,11 +13,11 @@ import (
 	"testing"
 )
 
-// secrets are what must be found nowhere, by what they are.
-type secrets map[string]string
+// Secrets are what must be found nowhere, by what they are.
+type Secrets map[string]string
 
-// find names the secrets that text holds, in clear or in a form that text is often put into.
-func (s secrets) find(text []byte) []string {
+// Find names the secrets that text holds, in clear or in a form that text is often put into.
+func (s Secrets) Find(text []byte) []string {
 	var found []string
 	for _, what := range slices.Sorted(maps.Keys(s)) {
 		for _, form := range forms(s[what]) {
@@ -65,25 +65,19 @@ func encoded(prefix string, secret []byte) []form {
 	return all
 }
 
-// A haystack is something that was written, with a word that it must hold: a search of nothing finds nothing.
-type haystack struct {
-	name    string
-	text    []byte
-	witness string
-}
-
-func (s secrets) mustNotBeIn(t *testing.T, h haystack) {
+// MustNotBeIn fails the test for every secret that was written. witness is a word that the text must hold: a search of nothing finds nothing.
+func (s Secrets) MustNotBeIn(t testing.TB, name string, text []byte, witness string) {
 	t.Helper()
-	if !bytes.Contains(h.text, []byte(h.witness)) {
-		t.Errorf("%s, %d bytes, does not hold %q: was the right thing searched?", h.name, len(h.text), h.witness)
+	if !bytes.Contains(text, []byte(witness)) {
+		t.Errorf("%s, %d bytes, does not hold %q: was the right thing searched?", name, len(text), witness)
 	}
-	for _, what := range s.find(h.text) {
-		t.Errorf("%s holds the %s", h.name, what)
+	for _, what := range s.Find(text) {
+		t.Errorf("%s holds the %s", name, what)
 	}
 }
 
-// mustNotBeUnder searches every file below a folder, except for some, and answers all that it searched.
-func (s secrets) mustNotBeUnder(t *testing.T, dir string, except ...string) []byte {
+// MustNotBeUnder searches every file below a folder, except for some, and answers all that it searched.
+func (s Secrets) MustNotBeUnder(t testing.TB, dir string, except ...string) []byte {
 	t.Helper()
 	var all []byte
 	err := filepath.WalkDir(dir, func(name string, d os.DirEntry, err error) error {
@@ -94,7 +88,7 @@ func (s secrets) mustNotBeUnder(t *testing.T, dir string, except ...string) []by
 		if err != nil {
 			return err
 		}
-		for _, what := range s.find(text) {
+		for _, what := range s.Find(text) {
 			t.Errorf("%s holds the %s", name, what)
 		}
 		all = append(all, text...)
@@ -104,37 +98,4 @@ func (s secrets) mustNotBeUnder(t *testing.T, dir string, except ...string) []by
 		t.Error(err)
 	}
 	return all
-}
-
-// The search finds a secret that was planted, in every form.
-func TestSearchFindsWhatIsPlanted(t *testing.T) {
-	const token, key = "sando_api_PLANTEDPLANTEDPLANTEDPLANT", "+/+/AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxw="
-	raw, err := base64.StdEncoding.DecodeString(key)
-	if err != nil || len(raw) != 32 {
-		t.Fatalf("%d bytes, %v", len(raw), err)
-	}
-	s := secrets{"token": token, "key": key}
-	for _, before := range []string{"", "x", "xy", "xyz"} {
-		for name, text := range map[string]string{
-			"token as it is":                  before + token + " and more",
-			"token in hexadecimal":            before + hex.EncodeToString([]byte("="+token+"=")),
-			"token in capital hexadecimal":    strings.ToUpper(hex.EncodeToString([]byte(before + token))),
-			"token in base64":                 base64.RawStdEncoding.EncodeToString([]byte(before + token + "!")),
-			"key as it is":                    before + key,
-			"key in a URL":                    "https://sando.example/?k=" + url.QueryEscape(before+key),
-			"key raw, as it is":               before + string(raw) + before,
-			"key raw, in hexadecimal":         hex.EncodeToString([]byte(before + string(raw))),
-			"key raw, in base64 for URLs":     base64.URLEncoding.EncodeToString([]byte(before + string(raw) + "tail")),
-			"key raw, in a URL":               url.QueryEscape(before + string(raw)),
-			"key in base64":                   base64.StdEncoding.EncodeToString([]byte(before + key + before)),
-			"key raw, in capital hexadecimal": strings.ToUpper(hex.EncodeToString(raw)),
-		} {
-			if found := s.find([]byte(text)); !slices.Contains(found, name) {
-				t.Errorf("%q before it: found %q, want %q", before, found, name)
-			}
-		}
-	}
-	if found := s.find([]byte("sando_api_PLANTEDPLANTEDPLANTEDPLAN+/+/AAECAw")); len(found) > 0 {
-		t.Errorf("found %q where there is none", found)
-	}
 }
