@@ -81,6 +81,8 @@ func TestKilledAtAnyMoment(t *testing.T) {
 // spec tells the process what to work on.
 type spec struct {
 	Store, Keys, Environment, Token, Provider, Consented string
+	// Serve has the process listen and do as it is told, instead of working until it is killed.
+	Serve bool
 	// Later moves the clock on after every process, past the leases that it held.
 	Later time.Duration
 }
@@ -206,9 +208,13 @@ type handles struct {
 	log         internalauthv1connect.AuditServiceClient
 }
 
-func (s spec) open(ctx context.Context) (handles, func(), error) {
+func (s spec) config() auth.Config {
 	cfg := auth.DefaultConfig()
-	cfg.Store.URL, cfg.Keys.File, cfg.OAuthClients = config.Secret(s.Store), s.Keys, vendorClients()
+	cfg.Store.URL, cfg.Keys.File, cfg.OAuthClients, cfg.PublicURL = config.Secret(s.Store), s.Keys, vendorClients(), "https://connect.example.com"
+	return cfg
+}
+
+func (s spec) open(ctx context.Context) (handles, func(), error) {
 	integrations, err := withAcme(s.Provider)
 	if err != nil {
 		return handles{}, nil, err
@@ -223,7 +229,7 @@ func (s spec) open(ctx context.Context) (handles, func(), error) {
 	}
 	proxy := connect.NewServer(shaping(table))
 	internalproxyv1connect.RegisterProbeServiceHandler(proxy, &provider{keys: keys})
-	service, err := auth.New(ctx, cfg, auth.Deps{
+	service, err := auth.New(ctx, s.config(), auth.Deps{
 		Log: slog.New(slog.DiscardHandler), Telemetry: telemetry.Off(), Proxy: connect.NewClient(connectinprocess.New(proxy)),
 		Catalog: integrations, Now: func() time.Time { return time.Now().Add(s.Later) },
 	})
@@ -245,6 +251,9 @@ func victim(told string) error {
 	var work spec
 	if err := json.Unmarshal([]byte(told), &work); err != nil {
 		return err
+	}
+	if work.Serve {
+		return work.serve(context.Background())
 	}
 	ctx := access.WithCaller(context.Background(), &access.Caller{Bearer: work.Token})
 	h, _, err := work.open(ctx)

@@ -3,126 +3,15 @@ package auth_test
 import (
 	"context"
 	"errors"
-	"net/http"
-	"net/http/httptest"
 	"net/url"
-	"os"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
-	"testing/fstest"
-	"time"
-
-	"github.com/go-oauth2/oauth2/v4/manage"
-	"github.com/go-oauth2/oauth2/v4/models"
-	"github.com/go-oauth2/oauth2/v4/server"
-	oauthstore "github.com/go-oauth2/oauth2/v4/store"
 
 	"github.com/sando-dev/sando/access"
-	"github.com/sando-dev/sando/catalog"
 	iv1 "github.com/sando-dev/sando/gen/sando/internalauth/v1"
 	"github.com/sando-dev/sando/gen/sando/internalauth/v1/internalauthv1connect"
-	"github.com/sando-dev/sando/services/auth"
 )
-
-// idp is a provider with a real OAuth server, and an API that takes its tokens.
-type idp struct {
-	t       *testing.T
-	manager *manage.Manager
-	url     string
-	catalog *catalog.Catalog
-	asked   atomic.Int64 // token requests
-	down    atomic.Bool
-}
-
-const tokenLife = 2 * time.Minute
-
-func newIDP(t *testing.T) *idp {
-	t.Helper()
-	p := &idp{t: t, manager: manage.NewDefaultManager()}
-	tokens, err := oauthstore.NewMemoryTokenStore()
-	if err != nil {
-		t.Fatal(err)
-	}
-	clients := oauthstore.NewClientStore()
-	for id, secret := range map[string]string{"customer": "customer-secret-1", "vendor": "vendor-secret-1"} {
-		if err := clients.Set(id, &models.Client{ID: id, Secret: secret, Domain: "https://connect.example.com"}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	p.manager.MapTokenStorage(tokens)
-	p.manager.MapClientStorage(clients)
-	p.manager.SetClientTokenCfg(&manage.Config{AccessTokenExp: tokenLife})
-	p.manager.SetAuthorizeCodeTokenCfg(&manage.Config{AccessTokenExp: tokenLife, RefreshTokenExp: time.Hour, IsGenerateRefresh: true})
-	cfg := server.NewConfig()
-	cfg.ForcePKCE = true
-	s := server.NewServer(cfg, p.manager)
-	s.UserAuthorizationHandler = func(http.ResponseWriter, *http.Request) (string, error) { return "somebody", nil }
-	s.ClientInfoHandler = func(r *http.Request) (string, string, error) {
-		if id, secret, ok := r.BasicAuth(); ok {
-			return id, secret, nil
-		}
-		return server.ClientFormHandler(r)
-	}
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /authorize", func(w http.ResponseWriter, r *http.Request) {
-		if err := s.HandleAuthorizeRequest(w, r); err != nil {
-			http.Error(w, err.Error(), http.StatusBadRequest)
-		}
-	})
-	mux.HandleFunc("POST /token", func(w http.ResponseWriter, r *http.Request) {
-		p.asked.Add(1)
-		if p.down.Load() {
-			http.Error(w, "maintenance, customer-secret-1", http.StatusServiceUnavailable)
-			return
-		}
-		_ = s.HandleTokenRequest(w, r)
-	})
-	running := httptest.NewServer(mux)
-	t.Cleanup(running.Close)
-	p.url = running.URL
-	if p.catalog, err = withAcme(p.url); err != nil {
-		t.Fatal(err)
-	}
-	return p
-}
-
-// withAcme loads the test-only integration, at an origin, beside the real one.
-func withAcme(origin string) (*catalog.Catalog, error) {
-	tree := fstest.MapFS{}
-	for _, name := range []string{"acme/integration.yaml", "acme/account.yaml"} {
-		text, err := os.ReadFile("testdata/" + name)
-		if err != nil {
-			return nil, err
-		}
-		tree[name] = &fstest.MapFile{Data: []byte(strings.ReplaceAll(string(text), "ORIGIN", origin))}
-	}
-	return catalog.Load(catalog.Data(), tree)
-}
-
-// vendorClients are the vendor's own clients at the provider.
-func vendorClients() []auth.OAuthClient {
-	return []auth.OAuthClient{{Integration: "acme", ID: "vendor", Secret: "vendor-secret-1"}}
-}
-
-// check is what the proxy would find with a credential; nothing but the access token may be in it.
-func (p *idp) check(values map[string]string) (string, bool) {
-	if len(values) != 1 {
-		return "", false
-	}
-	info, err := p.manager.LoadAccessToken(context.Background(), values["access_token"])
-	return "org-1", err == nil && info != nil
-}
-
-// start starts auth with the provider's integration.
-func (p *idp) start(cfg auth.Config) *world {
-	p.t.Helper()
-	cfg.OAuthClients = vendorClients()
-	w := startOn(p.t, cfg, p.catalog)
-	w.provider.set(func(stub *provider) { stub.check = p.check })
-	return w
-}
 
 func (w *world) leaseOf(id string) (*iv1.LeaseCredentialResponse, error) {
 	w.t.Helper()

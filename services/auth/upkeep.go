@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"time"
 
+	"github.com/sando-dev/sando/kit/log"
 	"github.com/sando-dev/sando/services/auth/internal/audit"
 	"github.com/sando-dev/sando/services/auth/internal/store"
 )
@@ -35,10 +37,20 @@ func (s *Service) every(ctx context.Context, interval time.Duration, do func(con
 			return nil
 		case <-tick.C:
 		}
-		if err := do(ctx); err != nil && ctx.Err() == nil {
+		if err := guard(ctx, do); err != nil && ctx.Err() == nil {
 			s.log.WarnContext(ctx, "upkeep failed", "error", err)
 		}
 	}
+}
+
+// guard makes an error of a panic: what one round runs into does not end the process, nor make it print what it had in hand.
+func guard(ctx context.Context, do func(context.Context) error) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("panic: %s\n%s", log.Panic(v), debug.Stack())
+		}
+	}()
+	return do(ctx)
 }
 
 // clear removes what has expired.

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/sando-dev/sando/access"
 	catalogv1 "github.com/sando-dev/sando/gen/sando/catalog/v1"
+	"github.com/sando-dev/sando/kit/log"
 	"github.com/sando-dev/sando/kit/rpcerr"
 	"github.com/sando-dev/sando/services/auth/internal/audit"
 	"github.com/sando-dev/sando/services/auth/internal/oauth"
@@ -82,7 +84,13 @@ func (s *Service) refreshable(a store.Account) (*catalogv1.AuthenticationMethod,
 // renew replaces the access token of which version was seen. However many ask, in however many replicas, the provider is asked once: callers of
 // this process share one flight, and a lease in the store keeps other replicas out.
 func (s *Service) renew(ctx context.Context, id string, seen int64) (store.Account, error) {
-	result := s.flight.DoChan(fmt.Sprint(id, "/", seen), func() (any, error) {
+	result := s.flight.DoChan(fmt.Sprint(id, "/", seen), func() (a any, err error) {
+		// The flight is a goroutine of its own: a panic would end the process, and print what it had in hand.
+		defer func() {
+			if v := recover(); v != nil {
+				a, err = store.Account{}, rpcerr.New(rpcerr.Internal, "").WithCause(fmt.Errorf("account: panic: %s\n%s", log.Panic(v), debug.Stack()))
+			}
+		}()
 		// Others wait for this too, and a new refresh token must be stored whoever has gone away.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), refreshLease)
 		defer cancel()

@@ -10,6 +10,8 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/oauth2"
@@ -93,13 +95,13 @@ func (c *Client) Renew(ctx context.Context, integration string, m *catalogv1.Aut
 			ClientID: cfg.ClientID, ClientSecret: cfg.ClientSecret, TokenURL: cfg.Endpoint.TokenURL, Scopes: cfg.Scopes, AuthStyle: cfg.Endpoint.AuthStyle,
 		}
 		t, err := cc.Token(ctx)
-		return c.credential(values, t, err)
+		return c.credential(values, t, explain(err, cfg.ClientSecret))
 	}
 	if values[fieldRefresh] == "" {
 		return nil, &Refused{Reason: "there is no refresh token"}
 	}
 	t, err := cfg.TokenSource(ctx, &oauth2.Token{RefreshToken: values[fieldRefresh]}).Token()
-	return c.credential(values, t, err)
+	return c.credential(values, t, explain(err, cfg.ClientSecret, values[fieldRefresh]))
 }
 
 // AuthorizeURL is where the customer consents. verifier is the secret of PKCE, kept until the exchange.
@@ -121,7 +123,7 @@ func (c *Client) Exchange(ctx context.Context, integration string, m *catalogv1.
 	cfg := c.config(integration, m, nil)
 	cfg.RedirectURL = callback
 	t, err := cfg.Exchange(ctx, code, oauth2.VerifierOption(verifier))
-	return c.credential(nil, t, err)
+	return c.credential(nil, t, explain(err, cfg.ClientSecret, code, verifier))
 }
 
 // NewVerifier makes the secret of PKCE.
@@ -147,7 +149,7 @@ func (c *Client) config(integration string, m *catalogv1.AuthenticationMethod, v
 // credential puts a token into a copy of the values.
 func (c *Client) credential(values map[string]string, t *oauth2.Token, err error) (map[string]string, error) {
 	if err != nil {
-		return nil, explain(err)
+		return nil, err
 	}
 	next := make(map[string]string, len(values)+4)
 	maps.Copy(next, values)
@@ -176,8 +178,12 @@ func lifeOf(t *oauth2.Token) time.Duration {
 	}
 }
 
-// explain tells a refusal from a failure. The library's own text may quote the answer, which is not ours to show or log.
-func explain(err error) error {
+// explain tells a refusal from a failure. The library's own text may quote the answer, which is not ours to show or log; a description that
+// quotes a secret that was sent is left out.
+func explain(err error, sent ...string) error {
+	if err == nil {
+		return nil
+	}
 	answer, ok := errors.AsType[*oauth2.RetrieveError](err)
 	if !ok {
 		if transport, ok := errors.AsType[*url.Error](err); ok {
@@ -188,12 +194,19 @@ func explain(err error) error {
 	switch answer.ErrorCode {
 	case "invalid_client", "invalid_grant", "unauthorized_client", "access_denied", "invalid_scope":
 		reason := answer.ErrorCode
-		if answer.ErrorDescription != "" && len(answer.ErrorDescription) <= 300 {
+		if answer.ErrorDescription != "" && len(answer.ErrorDescription) <= 300 && !quotes(answer.ErrorDescription, sent) {
 			reason += ": " + answer.ErrorDescription
 		}
 		return &Refused{Reason: reason}
 	}
+	if quotes(answer.ErrorCode, sent) {
+		answer.ErrorCode = ""
+	}
 	return fmt.Errorf("%w: it answered %d %s", ErrUnavailable, answer.Response.StatusCode, answer.ErrorCode)
+}
+
+func quotes(text string, secrets []string) bool {
+	return slices.ContainsFunc(secrets, func(secret string) bool { return secret != "" && strings.Contains(text, secret) })
 }
 
 // ExpiresAt is when the access token of a credential ends; zero is never.
