@@ -37,8 +37,8 @@ type idp struct {
 
 	mu    sync.Mutex
 	heard kittest.Secrets // what came to the token endpoint and went from it
-	// stuck, when set, keeps token requests waiting until they are given up; asking hears of each.
-	stuck  bool
+	// stuck, when set, keeps token requests waiting until it is closed; asking hears of each.
+	stuck  chan struct{}
 	asking chan struct{}
 }
 
@@ -104,9 +104,13 @@ func (p *idp) listen(s *server.Server, w http.ResponseWriter, r *http.Request) {
 	p.mu.Lock()
 	stuck := p.stuck
 	p.mu.Unlock()
-	if stuck {
+	if stuck != nil {
 		p.asking <- struct{}{}
-		<-r.Context().Done()
+		select {
+		case <-r.Context().Done():
+		case <-stuck:
+		}
+		http.Error(w, "no more", http.StatusServiceUnavailable)
 		return
 	}
 	if p.echoes.Load() {
@@ -142,7 +146,13 @@ func (p *idp) hear(in string, get func(string) string, names ...string) {
 func (p *idp) stick(on bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.stuck = on
+	if p.stuck != nil {
+		close(p.stuck)
+		p.stuck = nil
+	}
+	if on {
+		p.stuck = make(chan struct{})
+	}
 }
 
 // withAcme loads the test-only integration, at an origin, beside the real one.

@@ -19,8 +19,12 @@ import (
 )
 
 const (
-	// refreshLease is how long one replica has for a refresh; after that another may try.
+	// refreshLease is how long one replica has for a refresh, and how long its lease lives by the clock.
 	refreshLease = 30 * time.Second
+	// beatEvery is how often its holder moves a lease on.
+	beatEvery = 500 * time.Millisecond
+	// deadAfter is how long a lease has stood still when its holder is taken for dead.
+	deadAfter = 4 * beatEvery
 	// refreshAgain is when a refresh is tried again that failed for a passing reason.
 	refreshAgain = 30 * time.Second
 	// leaseMargin is how long before its end an access token is not lent out any more.
@@ -110,8 +114,9 @@ func (s *Service) renew(ctx context.Context, id string, seen int64) (store.Accou
 func (s *Service) renewOnce(ctx context.Context, id string, seen int64) (store.Account, error) {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
+	var other pulse
 	for {
-		a, mine, err := s.claim(ctx, id, seen)
+		a, mine, err := s.claim(ctx, id, seen, &other)
 		switch {
 		case err != nil:
 			return a, err
@@ -120,6 +125,7 @@ func (s *Service) renewOnce(ctx context.Context, id string, seen int64) (store.A
 		case a.Version != seen:
 			return a, nil // another replica was faster
 		case mine:
+			defer s.beat(ctx, id)()
 			return s.exchange(ctx, a)
 		}
 		select {
@@ -128,25 +134,6 @@ func (s *Service) renewOnce(ctx context.Context, id string, seen int64) (store.A
 			return a, rpcerr.New(rpcerr.Unavailable, "the credential is being renewed").WithCause(ctx.Err())
 		}
 	}
-}
-
-// claim takes the lease on refreshing, and reads the account as it is under the lease.
-func (s *Service) claim(ctx context.Context, id string, seen int64) (a store.Account, mine bool, err error) {
-	err = s.o.Store.Update(ctx, func(w store.Writer) error {
-		mine = false
-		if a, err = w.AccountByID(ctx, id); err != nil {
-			return err
-		}
-		if a.Version != seen || a.Status == store.StatusNeedsReauth {
-			return nil
-		}
-		mine, err = w.ClaimRefresh(ctx, id, s.holder, s.now(), s.now().Add(refreshLease))
-		return err
-	})
-	if errors.Is(err, store.ErrNotFound) {
-		err = errNotFound()
-	}
-	return a, mine, err
 }
 
 // exchange asks the token endpoint and stores what it gave before anything else is done with it: a provider that rotates refresh tokens has
@@ -174,8 +161,9 @@ func (s *Service) exchange(ctx context.Context, a store.Account) (store.Account,
 		if err != nil || now.Version != a.Version {
 			return err // reconnected or unlinked meanwhile: what came is of no use
 		}
+		// Who took this replica for dead may have been refused, since the old refresh token is used up: what came here still works.
 		next = now
-		next.Version, next.UpdatedAt = now.Version+1, s.now()
+		next.Version, next.Status, next.LastError, next.UpdatedAt = now.Version+1, a.Status, a.LastError, s.now()
 		sealed, err := s.o.Ring.Seal(next.EnvironmentID, next.ID, next.Version, fresh)
 		if err != nil {
 			return err

@@ -202,3 +202,9 @@ type KeyCheck struct {
 	ID     string
 	Value  []byte
 }
+
+// RefreshLease says who refreshes an account. Its holder moves Until on, so that others see it live.
+type RefreshLease struct {
+	Holder string
+	Until  time.Time
+}

@@ -122,8 +122,11 @@ type Writer interface {
 	RewrapDataKey(ctx context.Context, old, with DataKey) (bool, error)
 	// InsertKeyCheck stores the check value of a key; one that is there already is ErrConflict.
 	InsertKeyCheck(ctx context.Context, c KeyCheck) error
-	// ClaimRefresh takes the lease on refreshing an account; false while another holder's lease lives.
-	ClaimRefresh(ctx context.Context, accountID, holder string, now, until time.Time) (bool, error)
+	// RefreshLease is the lease on refreshing an account; its zero value when there is none.
+	RefreshLease(ctx context.Context, accountID string) (RefreshLease, error)
+	// ClaimRefresh takes the lease on refreshing an account, or renews it; false while another holder's lease lives, unless it still is dead, the
+	// one that the caller knows to be held by nobody.
+	ClaimRefresh(ctx context.Context, accountID string, l RefreshLease, now time.Time, dead RefreshLease) (bool, error)
 	// SetRefresh sets when the credential should be refreshed next (zero is never) and drops the lease.
 	SetRefresh(ctx context.Context, accountID string, at time.Time) error
 

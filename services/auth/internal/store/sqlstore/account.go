@@ -111,9 +111,19 @@ func (r reader) DueForRefresh(ctx context.Context, now time.Time, limit int) ([]
 		WHERE refresh_at <> 0 AND refresh_at <= $1 AND refresh_until < $1 ORDER BY refresh_at LIMIT $2`, micros(now), limit)
 }
 
-func (w writer) ClaimRefresh(ctx context.Context, accountID, holder string, now, until time.Time) (bool, error) {
-	n, err := w.count(ctx, "claim refresh", `UPDATE accounts SET refresh_holder = $2, refresh_until = $4
-		WHERE id = $1 AND (refresh_until < $3 OR refresh_holder = $2)`, accountID, holder, micros(now), micros(until))
+func scanLease(row scanner) (store.RefreshLease, error) {
+	var l store.RefreshLease
+	return l, found("refresh lease", row.Scan(&l.Holder, moment{&l.Until}))
+}
+
+func (w writer) RefreshLease(ctx context.Context, accountID string) (store.RefreshLease, error) {
+	return scanLease(w.q.QueryRowContext(ctx, `SELECT refresh_holder, refresh_until FROM accounts WHERE id = $1`, accountID))
+}
+
+func (w writer) ClaimRefresh(ctx context.Context, accountID string, l store.RefreshLease, now time.Time, dead store.RefreshLease) (bool, error) {
+	n, err := w.count(ctx, "claim refresh", `UPDATE accounts SET refresh_holder = $2, refresh_until = $3
+		WHERE id = $1 AND (refresh_until < $4 OR refresh_holder = $2 OR refresh_holder = $5 AND refresh_until = $6)`,
+		accountID, l.Holder, micros(l.Until), micros(now), dead.Holder, micros(dead.Until))
 	return n == 1, err
 }
 

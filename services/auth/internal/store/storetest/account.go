@@ -163,10 +163,11 @@ func unlink(t *testing.T, f *fixture) {
 func refreshLeases(t *testing.T, f *fixture) {
 	e := f.environment()
 	a := f.account(e.ID)
+	var dead store.RefreshLease
 	claim := func(holder string, now time.Time, want bool) {
 		t.Helper()
 		f.write(func(w store.Writer) error {
-			got, err := w.ClaimRefresh(f.ctx, a.ID, holder, now, now.Add(time.Minute))
+			got, err := w.ClaimRefresh(f.ctx, a.ID, store.RefreshLease{Holder: holder, Until: now.Add(time.Minute)}, now, dead)
 			if got != want {
 				t.Errorf("claim by %s: %v, want %v", holder, got, want)
 			}
@@ -189,6 +190,19 @@ func refreshLeases(t *testing.T, f *fixture) {
 	claim("two", f.now.Add(time.Second), false)
 	claim("one", f.now.Add(time.Second), true)
 	claim("two", f.now.Add(2*time.Minute), true)
+
+	// A lease that is known to be dead is taken over, as long as it is still that one.
+	dead = store.RefreshLease{Holder: "two", Until: f.now.Add(3*time.Minute - time.Second)}
+	claim("three", f.now.Add(2*time.Minute), false)
+	dead.Until = f.now.Add(3 * time.Minute)
+	claim("three", f.now.Add(2*time.Minute), true)
+	claim("four", f.now.Add(2*time.Minute), false)
+	dead = store.RefreshLease{}
+	f.write(func(w store.Writer) error {
+		got, err := w.RefreshLease(f.ctx, a.ID)
+		diff(t, "lease", store.RefreshLease{Holder: "three", Until: f.now.Add(3 * time.Minute)}, got)
+		return err
+	})
 	f.write(func(w store.Writer) error { return w.SetRefresh(f.ctx, a.ID, time.Time{}) })
 	due(f.now.Add(time.Hour), 0)
 	claim("three", f.now, true)
