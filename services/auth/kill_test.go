@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"math/rand/v2"
+	"net/http"
 	"os"
 	"os/exec"
 	"strconv"
@@ -29,6 +30,7 @@ import (
 	"github.com/sando-dev/sando/gen/sando/internalproxy/v1/internalproxyv1connect"
 	rpcv1 "github.com/sando-dev/sando/gen/sando/rpc/v1"
 	"github.com/sando-dev/sando/kit/config"
+	"github.com/sando-dev/sando/kit/edge"
 	"github.com/sando-dev/sando/kit/telemetry"
 	"github.com/sando-dev/sando/services/auth"
 )
@@ -50,7 +52,7 @@ func TestMain(m *testing.M) {
 // killRounds is how often the process is killed here. SANDO_KILL_ROUNDS raises it for long runs.
 const killRounds = 10
 
-// Killed at any moment of linking, replacing, unlinking, rotating, refreshing and recording, auth loses nothing that it acknowledged and leaves
+// Killed at any moment of linking by API and by page, replacing, unlinking, rotating, refreshing and recording, auth loses nothing that it acknowledged and leaves
 // nothing half done. The provider takes an old refresh token once more, as those do that rotate them and mean to survive a lost answer.
 func TestKilledAtAnyMoment(t *testing.T) {
 	rounds := killRounds
@@ -182,6 +184,7 @@ func (k *killing) survives(acked []string) {
 			t.Errorf("account %s has another credential than was acknowledged", id)
 		}
 	}
+	clients.linksSurvive(t, acked)
 	lease, err := clients.credentials.LeaseCredential(ctx, &iv1.LeaseCredentialRequest{IntegratedAccountId: k.spec.Consented})
 	if err != nil || lease.GetVersion() < version || lease.GetValues()["access_token"] == "" {
 		t.Errorf("the refreshed account: version %d, acknowledged %d, %v", lease.GetVersion(), version, err)
@@ -206,6 +209,9 @@ type handles struct {
 	accounts    authv1connect.IntegratedAccountServiceClient
 	credentials internalauthv1connect.CredentialServiceClient
 	log         internalauthv1connect.AuditServiceClient
+	links       authv1connect.LinkTokenServiceClient
+	page        http.Handler
+	token       string
 }
 
 func (s spec) config() auth.Config {
@@ -236,6 +242,10 @@ func (s spec) open(ctx context.Context) (handles, func(), error) {
 	if err != nil {
 		return handles{}, nil, err
 	}
+	mux := edge.NewMux(edge.MuxOptions{Errors: table, JSON: access.JSON(), Log: slog.New(slog.DiscardHandler)})
+	if err := service.Mount(mux, nil); err != nil {
+		return handles{}, nil, err
+	}
 	public := connect.NewClient(connectinprocess.New(service.PublicServer()), access.BearerOut())
 	internal := connect.NewClient(connectinprocess.New(service.InternalServer()), access.BearerOut())
 	return handles{
@@ -243,6 +253,9 @@ func (s spec) open(ctx context.Context) (handles, func(), error) {
 		accounts:    authv1connect.NewIntegratedAccountServiceClient(public),
 		credentials: internalauthv1connect.NewCredentialServiceClient(internal),
 		log:         internalauthv1connect.NewAuditServiceClient(internal),
+		links:       authv1connect.NewLinkTokenServiceClient(public),
+		page:        mux.Handler(),
+		token:       s.Token,
 	}, func() { _ = service.Close() }, nil
 }
 
@@ -260,13 +273,14 @@ func victim(told string) error {
 	if err != nil {
 		return err
 	}
-	out := &acks{w: os.Stdout}
-	failed := make(chan error, 4)
+	out := &acks{w: os.Stdout, life: strconv.FormatInt(int64(work.Later), 36)}
+	failed := make(chan error, 5)
+	go func() { failed <- h.connectForEver(ctx, out) }()
 	go func() { failed <- h.linkForEver(ctx, out) }()
 	go func() { failed <- h.recordForEver(ctx, out, work.Environment) }()
 	go func() { failed <- h.refreshForEver(ctx, out, work.Consented) }()
 	go func() { failed <- h.service.Operator().RotateKeys(ctx, func(int, int) {}) }()
-	for range 4 {
+	for range 5 {
 		if err := <-failed; err != nil {
 			return err
 		}
@@ -293,8 +307,10 @@ func (h handles) refreshForEver(ctx context.Context, out *acks, id string) error
 
 // acks prints whole lines.
 type acks struct {
-	mu sync.Mutex
-	w  io.Writer
+	// life tells one process from another.
+	life string
+	mu   sync.Mutex
+	w    io.Writer
 }
 
 func (a *acks) say(parts ...string) {
