@@ -59,7 +59,7 @@ func TestCallersAreThoseOfTheCertificates(t *testing.T) {
 // Where each pod may connect to: components of ours, DNS, and addresses of the values.
 func TestWhereTrafficGoes(t *testing.T) {
 	want := map[string]string{
-		"auth":    "dns:53 proxy:internal 10.20.0.0/24:5432 203.0.113.11/32:443 otel:4317 10.20.2.0/24:8200",
+		"auth":    "dns:53 proxy:internal 10.20.0.0/24:5432 10.20.2.0/24:8200 203.0.113.11/32:443 otel:4317",
 		"proxy":   "dns:53 auth:internal 10.20.0.0/24:5432 203.0.113.10/32:443 otel:4317 10.20.1.0/24:6379",
 		"unified": "dns:53 auth:internal proxy:internal 10.20.0.0/24:5432 otel:4317",
 		"mcp":     "dns:53 auth:internal proxy:internal unified:internal otel:4317",
@@ -87,6 +87,22 @@ func TestWhereTrafficGoes(t *testing.T) {
 		}
 		if strings.Join(got, " ") != destinations {
 			t.Errorf("%s may connect to %s, want %s", service, strings.Join(got, " "), destinations)
+		}
+	}
+}
+
+// With workload identity there is no secret to sign in with, and auth still reaches the key management service and the metadata server.
+func TestKeyServiceWithoutASecret(t *testing.T) {
+	rendered := render(t, "minimal", "--set", "networkPolicy.kms.peers[0].ipBlock.cidr=0.0.0.0/0", "--set", "networkPolicy.kms.ports={443,80}")
+	for service, p := range ofKind[policy](t, manifests(t, rendered), "NetworkPolicy") {
+		var ports []string
+		for _, rule := range p.Egress {
+			if rule.To[0].IPBlock.CIDR == "0.0.0.0/0" && len(rule.Ports) == 2 {
+				ports = append(ports, rule.Ports[0].Port, rule.Ports[1].Port)
+			}
+		}
+		if want := service == "sando-auth"; slices.Equal(ports, []string{"443", "80"}) != want || !want && len(ports) > 0 {
+			t.Errorf("%s reaches the key management service on %v", service, ports)
 		}
 	}
 }

@@ -19,7 +19,7 @@ func TestRefusals(t *testing.T) {
 		{"no database to reach", "networkPolicy.database.peers=null", "networkPolicy.database.peers is empty"},
 		{"nobody to reach the services", "networkPolicy.gateway=null", "networkPolicy.gateway is empty"},
 		{"Valkey that cannot be reached", "valkey.existingSecret=valkey", "networkPolicy.valkey.peers is empty"},
-		{"Vault that cannot be reached", "keys.vaultSecret=vault", "networkPolicy.vault.peers is empty"},
+		{"a key management service that cannot be reached", "keys.kmsSecret=kms", "networkPolicy.kms.peers is empty"},
 		{"no certificate", "mtls.certManager.enabled=false", "mtls.existingSecrets.auth is empty"},
 		{"a gateway without a name", "gateway.parentRefs=null", "gateway.parentRefs is empty"},
 		{"collecting metrics from no port", "serviceMonitor.enabled=true,telemetry.prometheus.enabled=false", "serviceMonitor.enabled needs"},

@@ -43,10 +43,11 @@ func tool(t *testing.T, stdin io.Reader, name string, args ...string) string {
 	return string(out)
 }
 
-// render gives the manifests of the chart for a set of values.
-func render(t *testing.T, set string) string {
+// render gives the manifests of the chart for a set of values, and flags of helm.
+func render(t *testing.T, set string, more ...string) string {
 	t.Helper()
-	return tool(t, nil, "helm", "template", "sando", chartDir, "--namespace", "sando", "--values", valuesFile(set))
+	args := []string{"template", "sando", chartDir, "--namespace", "sando", "--values", valuesFile(set)}
+	return tool(t, nil, "helm", append(args, more...)...)
 }
 
 func valuesFile(set string) string { return filepath.Join("testdata/values", set+".yaml") }
