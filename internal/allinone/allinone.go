@@ -55,7 +55,7 @@ func (p *Product) open(ctx context.Context, cfg Config, t telemetry.Telemetry) e
 	if err != nil {
 		return err
 	}
-	public := edge.NewMux(edge.MuxOptions{Errors: errorTable, JSON: access.JSON(), Log: p.log})
+	public := edge.NewMux(edge.MuxOptions{Errors: errorTable, JSON: access.JSON(), Log: p.log, Compress: cfg.Edge.Compress})
 	// Nobody listens to this one: internal calls go by the switchboard.
 	internal := edge.NewMux(edge.MuxOptions{Errors: errorTable, JSON: access.JSON(), Log: p.log})
 	if err := p.build(ctx, cfg, t, func(name string, s service) error {

@@ -136,8 +136,10 @@ func Run(ctx context.Context, o Options) (err error) {
 
 // listen binds the listeners and lists the parts in the order of starting: the service works before anybody can call it.
 func listen(o Options, logger *slog.Logger, service Service) ([]app.Part, error) {
-	options := edge.MuxOptions{Errors: o.Errors, JSON: o.JSON, Log: logger}
-	public, internal := edge.NewMux(options), edge.NewMux(options)
+	mux := func(listener edge.Config) *edge.Mux {
+		return edge.NewMux(edge.MuxOptions{Errors: o.Errors, JSON: o.JSON, Log: logger, Compress: listener.Compress})
+	}
+	public, internal := mux(o.Config.Public), mux(o.Config.Internal)
 	if err := service.Mount(public, internal); err != nil {
 		return nil, err
 	}

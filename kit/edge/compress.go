@@ -13,7 +13,7 @@ import (
 const compressFrom = 1 << 10
 
 // compress packs answers for clients that take gzip. RPCs are left alone: their
-// protocols have compression of their own.
+// protocols have compression of their own, see MuxOptions.
 func compress(h http.Handler) (http.Handler, error) {
 	wrap, err := gzhttp.NewWrapper(gzhttp.MinSize(compressFrom), gzhttp.CompressionLevel(gzip.BestSpeed))
 	if err != nil {

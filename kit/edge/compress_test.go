@@ -1,12 +1,21 @@
 package edge
 
 import (
+	"bytes"
+	"compress/gzip"
+	"context"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
 	"strings"
 	"testing"
+
+	"connectrpc.com/connect/v2"
+	pb "google.golang.org/grpc/interop/grpc_testing"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/sando-dev/sando/kit/kittest"
 )
 
 func TestCompress(t *testing.T) {
@@ -30,4 +39,46 @@ func TestCompress(t *testing.T) {
 			t.Errorf("Accept-Encoding %q: Content-Length %s of %d bytes", accepts, length, w.Body.Len())
 		}
 	}
+}
+
+// TestCompressRPC: answers of RPCs are packed where that is switched on;
+// requests may be packed either way.
+func TestCompressRPC(t *testing.T) {
+	method := pb.File_grpc_testing_test_proto.Services().ByName("TestService").Methods().ByName("UnaryCall")
+	for on, want := range map[bool]string{true: "gzip", false: ""} {
+		srv := connect.NewServer()
+		srv.Register(connect.Method{Spec: specOf(method), Handler: func(_ context.Context, _ connect.Spec, stream connect.ServerStream) error {
+			var got pb.SimpleRequest
+			if err := stream.Receive(&got); err != nil {
+				return err
+			}
+			return stream.Send(&pb.SimpleResponse{Username: strings.Repeat(got.GetResponseStatus().GetMessage(), 1000)})
+		}})
+		mux := NewMux(MuxOptions{Errors: kittest.Errors(t), Compress: on})
+		mux.RPC(srv)
+		var packed bytes.Buffer
+		zip := gzip.NewWriter(&packed)
+		if _, err := io.WriteString(zip, `{"responseStatus":{"message":"hello"}}`); err != nil {
+			t.Fatal(err)
+		}
+		if err := zip.Close(); err != nil {
+			t.Fatal(err)
+		}
+		r := httptest.NewRequest("POST", "/grpc.testing.TestService/UnaryCall", &packed)
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Content-Encoding", "gzip")
+		r.Header.Set("Accept-Encoding", "gzip")
+		w := httptest.NewRecorder()
+		mux.Handler().ServeHTTP(w, r)
+		if got := w.Header().Get("Content-Encoding"); w.Code != http.StatusOK || got != want {
+			t.Errorf("compress %v: status %d, Content-Encoding %q, want %q", on, w.Code, got, want)
+		}
+		if answered := w.Body.Len(); on == (answered > 5000) {
+			t.Errorf("compress %v: %d bytes", on, answered)
+		}
+	}
+}
+
+func specOf(m protoreflect.MethodDescriptor) connect.Spec {
+	return connect.Spec{Procedure: "/" + string(m.Parent().FullName()) + "/" + string(m.Name()), Schema: m, StreamType: connect.StreamTypeUnary}
 }

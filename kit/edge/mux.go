@@ -3,9 +3,11 @@
 package edge
 
 import (
+	"compress/gzip"
 	"context"
 	"fmt"
 	"log/slog"
+	"math"
 	"net/http"
 	"slices"
 	"strings"
@@ -13,6 +15,7 @@ import (
 	"sync/atomic"
 
 	"connectrpc.com/connect/v2"
+	"connectrpc.com/connect/v2/connectgzip"
 	"connectrpc.com/connect/v2/connecthttp"
 	"connectrpc.com/connect/v2/connectproto"
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
@@ -38,6 +41,9 @@ type MuxOptions struct {
 	// MaxBody limits a request body in bytes, and each message of an RPC; 0 is
 	// DefaultMaxBody. MaxBody raises it for a handler.
 	MaxBody int64
+	// Compress packs answers of RPCs for clients that take it; see Config, which
+	// has the same for REST. What clients pack is taken either way.
+	Compress bool
 	// NoReflection leaves out gRPC reflection.
 	NoReflection bool
 }
@@ -100,10 +106,15 @@ func (m *Mux) RPC(srv *connect.Server) {
 }
 
 func (m *Mux) rpcOptions() []connecthttp.Option {
+	compressFrom := compressFrom
+	if !m.o.Compress {
+		compressFrom = math.MaxInt
+	}
 	return []connecthttp.Option{
 		connecthttp.WithCodecs(connectproto.NewBinaryCodec(), m.o.JSON.Codec()),
 		connecthttp.WithReadMaxBytes(int(m.o.MaxBody)),
-		connecthttp.WithCompressMinBytes(1 << 10),
+		connecthttp.WithCompressors(connectgzip.New(connectgzip.WithLevel(gzip.BestSpeed))),
+		connecthttp.WithCompressMinBytes(compressFrom),
 	}
 }
 

@@ -7,7 +7,11 @@ import (
 	"net/http/httptest"
 	"testing"
 
+	"connectrpc.com/connect/v2"
+	"connectrpc.com/connect/v2/connecthttp"
+
 	"github.com/sando-dev/sando/emulator"
+	proxyv1 "github.com/sando-dev/sando/gen/sando/proxy/v1"
 )
 
 // discard is an answer that nobody reads.
@@ -67,6 +71,26 @@ func BenchmarkRefusal(b *testing.B) {
 		w := &discard{header: http.Header{}}
 		if h.handler.ServeHTTP(w, r); w.status != http.StatusTooManyRequests {
 			b.Fatal(w.status)
+		}
+	}
+}
+
+// BenchmarkMessage is a page as one message, with the client's side of it.
+func BenchmarkMessage(b *testing.B) {
+	for name, option := range map[string]connecthttp.Option{
+		"Connect": connecthttp.WithSendCodec(connect.CodecNameProto), "gRPC": connecthttp.WithGRPC(),
+	} {
+		for _, rows := range []int32{1, 100, 1000} {
+			b.Run(fmt.Sprintf("%s/%d", name, rows), func(b *testing.B) {
+				h := newBench(b, emulator.Options{Users: 1000, NoRateLimits: true, Bench: true}, unlimited(b), quiet)
+				client := h.over(nil, option)
+				b.ReportAllocs()
+				for b.Loop() {
+					if _, err := client.List(b.Context(), &proxyv1.ListRequest{Resource: "users", Limit: &rows}); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
 		}
 	}
 }
