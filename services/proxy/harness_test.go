@@ -155,7 +155,7 @@ func (b *bench) eventually(what string, ok func() bool) {
 }
 
 // rpc gives a client within the process that calls with a token.
-func (b *bench) rpc(token string) proxyv1connect.ProxyServiceClient {
+func (b *bench) rpc(token string, options ...connectinprocess.Option) proxyv1connect.ProxyServiceClient {
 	bearer := func(next connect.ClientFunc) connect.ClientFunc {
 		return func(ctx context.Context, spec connect.Spec) (connect.ClientStream, error) {
 			info, _ := connect.CallInfoForClientContext(ctx)
@@ -163,7 +163,7 @@ func (b *bench) rpc(token string) proxyv1connect.ProxyServiceClient {
 			return next(ctx, spec)
 		}
 	}
-	return proxyv1connect.NewProxyServiceClient(connect.NewClient(connectinprocess.New(b.service.PublicServer()), bearer))
+	return proxyv1connect.NewProxyServiceClient(connect.NewClient(connectinprocess.New(b.service.PublicServer(), options...), bearer))
 }
 
 // An answer of REST.

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"connectrpc.com/connect/v2"
@@ -164,7 +165,7 @@ func (s *Service) serve(cfg Config, d Deps, errs *rpcerr.Table, carrier *relay.S
 	if err != nil {
 		return err
 	}
-	s.public = connect.NewServer(s.chain...)
+	s.public = connect.NewServer(append(slices.Clone(s.chain), rpc.Lend())...)
 	proxyv1connect.RegisterProxyServiceHandler(s.public, rpc.Proxy{Relay: carrier, MaxMessage: cfg.MaxMessage})
 	inner, err := access.Chain(access.ChainOptions{
 		Log: d.Log, Telemetry: d.Telemetry, Authenticator: s.access, Rules: rpc.InternalRules(), Errors: errs, MaxDuration: cfg.CallTimeout,

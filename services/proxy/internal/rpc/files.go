@@ -101,7 +101,7 @@ func (p pieces) Write(b []byte) (int, error) {
 
 // Custom calls any path below the provider's base URL.
 func (p Proxy) Custom(ctx context.Context, r *proxyv1.CustomRequest) (*proxyv1.CustomResponse, error) {
-	data := p.message()
+	data := p.message(ctx)
 	status, err := p.Relay.Custom(ctx, &relay.Raw{
 		Account: r.GetIntegratedAccountId(), HTTPMethod: r.GetHttpMethod(), Path: strings.TrimPrefix(r.GetPath(), "/"),
 		Query: r.GetQuery(), Body: r.GetBody().GetJson(),

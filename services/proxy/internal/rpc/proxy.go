@@ -3,12 +3,10 @@ package rpc
 
 import (
 	"context"
-	"slices"
 
 	proxyv1 "github.com/sando-dev/sando/gen/sando/proxy/v1"
 	"github.com/sando-dev/sando/gen/sando/proxy/v1/proxyv1connect"
 	rpcv1 "github.com/sando-dev/sando/gen/sando/rpc/v1"
-	"github.com/sando-dev/sando/kit/rpcerr"
 	"github.com/sando-dev/sando/services/proxy/internal/relay"
 )
 
@@ -23,7 +21,7 @@ var _ proxyv1connect.ProxyServiceHandler = Proxy{}
 
 // List returns one page of a resource.
 func (p Proxy) List(ctx context.Context, r *proxyv1.ListRequest) (*proxyv1.ListResponse, error) {
-	data := p.message()
+	data := p.message(ctx)
 	result, err := p.Relay.Read(ctx, &relay.Aim{
 		Account: r.GetIntegratedAccountId(), Resource: r.GetResource(), Method: "list",
 		Query: r.GetQuery(), Limit: r.Limit, Cursor: r.GetNextCursor(),
@@ -53,13 +51,13 @@ func listResponse(data []byte, result relay.Result) *proxyv1.ListResponse {
 
 // ListAll streams every page of a resource.
 func (p Proxy) ListAll(ctx context.Context, r *proxyv1.ListAllRequest, stream proxyv1connect.ProxyServiceListAllServerStream) error {
-	data := p.message()
+	data := p.message(ctx)
 	sum, err := p.Relay.Stream(ctx, &relay.Aim{
 		Account: r.GetIntegratedAccountId(), Resource: r.GetResource(), Method: "list",
 		Query: r.GetQuery(), Limit: r.Limit, Cursor: r.GetNextCursor(),
 	}, false, data, func(result relay.Result) error {
 		page := listResponse(data.bytes, result)
-		data.bytes = nil
+		data.renew()
 		return stream.Send(&proxyv1.ListAllResponse{Part: &proxyv1.ListAllResponse_Page{Page: page}})
 	})
 	if err != nil {
@@ -72,7 +70,7 @@ func (p Proxy) ListAll(ctx context.Context, r *proxyv1.ListAllRequest, stream pr
 
 // Get returns one record.
 func (p Proxy) Get(ctx context.Context, r *proxyv1.GetRequest) (*proxyv1.GetResponse, error) {
-	data := p.message()
+	data := p.message(ctx)
 	_, err := p.Relay.Read(ctx, &relay.Aim{
 		Account: r.GetIntegratedAccountId(), Resource: r.GetResource(), Method: "get", ID: r.GetId(), Query: r.GetQuery(),
 	}, data)
@@ -117,7 +115,7 @@ func (p Proxy) Delete(ctx context.Context, r *proxyv1.DeleteRequest) (*proxyv1.D
 
 // Invoke calls a custom method of a resource or of one record.
 func (p Proxy) Invoke(ctx context.Context, r *proxyv1.InvokeRequest) (*proxyv1.InvokeResponse, error) {
-	data := p.message()
+	data := p.message(ctx)
 	_, err := p.Relay.Do(ctx, &relay.Aim{
 		Account: r.GetIntegratedAccountId(), Resource: r.GetResource(), Method: r.GetMethod(), ID: r.GetId(),
 		Query: r.GetQuery(), Body: r.GetBody().GetJson(),
@@ -127,26 +125,3 @@ func (p Proxy) Invoke(ctx context.Context, r *proxyv1.InvokeRequest) (*proxyv1.I
 	}
 	return &proxyv1.InvokeResponse{Result: data.raw()}, nil
 }
-
-func (p Proxy) message() *message { return &message{most: p.MaxMessage} }
-
-// A message is a buffer that holds what fits into one.
-type message struct {
-	bytes []byte
-	most  int
-}
-
-func (m *message) Write(b []byte) (int, error) {
-	if len(m.bytes)+len(b) > m.most {
-		return 0, rpcerr.New(rpcerr.ResultTooLarge, "").WithDetail("limit_bytes", m.most)
-	}
-	m.bytes = append(m.bytes, b...)
-	return len(b), nil
-}
-
-// Grow makes room, as far as fits into a message.
-func (m *message) Grow(n int) { m.bytes = slices.Grow(m.bytes, min(n, m.most-len(m.bytes))) }
-
-func (m *message) WriteString(s string) (int, error) { return m.Write([]byte(s)) }
-
-func (m *message) raw() *rpcv1.RawJson { return &rpcv1.RawJson{Json: m.bytes} }
