@@ -31,8 +31,8 @@ type Config struct {
 	// DrainDelay is how long the listener says NOT_SERVING and goes on working
 	// before it stops, so that balancers can notice.
 	DrainDelay time.Duration `yaml:"drain_delay"`
-	// Compress packs answers with gzip for clients that take it. Off by default: an ingress does it as well, and packing costs more than all
-	// the rest of a large call.
+	// Compress packs answers with gzip for clients that take it, over REST and RPC. Off by default: an ingress does it as well, and packing costs
+	// more than all the rest of a large call. What clients pack is taken either way.
 	Compress bool `yaml:"compress"`
 	// CertFile and KeyFile turn on TLS; without them an operator's ingress is
 	// expected in front.
