@@ -31,7 +31,7 @@ func loadImage(name string) (*protoregistry.Files, error) {
 
 func writeRoutes(w *bytes.Buffer, files *protoregistry.Files) error {
 	w.WriteString("# Routes and procedures\n\nEvery procedure is served as gRPC, gRPC-Web and Connect under `/<service>/<method>`, and as REST under the routes named. " +
-		"JSON uses the field names below. REST query parameters are the fields of the request that stand neither in the path nor in the body; `name_gt` is written `name[gt]`.\n")
+		"JSON uses the field names below; a body may also give them in lowerCamelCase, as clients made from the protos do (proto3 JSON), and answers never do. REST query parameters are the fields of the request that stand neither in the path nor in the body; `name_gt` is written `name[gt]`.\n")
 	for _, s := range publicServices(files) {
 		fmt.Fprintf(w, "\n## %s\n\n%s\n", s.FullName(), comment(s))
 		for i := range s.Methods().Len() {

@@ -115,7 +115,7 @@ func (s *Service) open(ctx context.Context, cfg Config, d Deps) (err error) {
 		return err
 	}
 	s.ledger = writes.New(s.store, ring, writes.Options{Now: d.Now, Log: d.Log})
-	return nil
+	return s.ledger.Check(ctx)
 }
 
 // build makes the domain and the two servers.

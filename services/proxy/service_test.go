@@ -131,7 +131,16 @@ func TestRateLimitIsShownAndKept(t *testing.T) {
 			t.Fatal("a 429 came from Torii")
 		}
 	}
-	b.refused(b.do(request{path: "/proxy/roles", header: map[string]string{"Sando-Max-Wait": "soon"}}), 400, "VALIDATION_FAILED")
+	for name, wrong := range map[string][]string{
+		"Sando-Max-Wait": {"soon", "-1s", "99h", "61s", "9999999999999999999"}, "Sando-Raw": {"maybe", "True", "1", "true, true"},
+	} {
+		for _, value := range wrong {
+			e := b.refused(b.do(request{path: "/proxy/roles", header: map[string]string{name: value}}), 400, "VALIDATION_FAILED")
+			if !strings.Contains(e.Message, name) {
+				t.Errorf("%s: %s is refused with %q", name, value, e.Message)
+			}
+		}
+	}
 }
 
 func TestFilesOverGRPC(t *testing.T) {

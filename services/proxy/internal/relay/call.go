@@ -132,12 +132,20 @@ func (c *call) options(h *connect.Header, limits Limits) error {
 		if err != nil || wait < 0 {
 			return rpcerr.Invalid(headerMaxWait, "must be a duration such as 5s")
 		}
-		c.maxWait = min(wait, limits.MostWait)
+		if wait > limits.MostWait {
+			return rpcerr.Invalid(headerMaxWait, "must be at most "+limits.MostWait.String())
+		}
+		c.maxWait = wait
 	}
 	if c.key = h.Get(headerIdempotencyKey); len(c.key) > 255 {
 		return rpcerr.Invalid(headerIdempotencyKey, "must not be longer than 255 characters")
 	}
-	c.raw = h.Get(headerRaw) == "true"
+	switch raw := h.Get(headerRaw); raw {
+	case "", "true", "false":
+		c.raw = raw == "true"
+	default:
+		return rpcerr.Invalid(headerRaw, "must be true or false")
+	}
 	return nil
 }
 

@@ -2,6 +2,7 @@ package writes
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -51,4 +52,22 @@ func (l *Ledger) open(row Row) (*Answer, error) {
 		return nil, errors.New("writes: the stored answer cannot be read")
 	}
 	return &Answer{h.Status, h.Header, body}, nil
+}
+
+// Check tries the sealer on the newest answer, so that a key ring of another
+// installation is noticed before a caller is told that his answer is gone.
+func (l *Ledger) Check(ctx context.Context) error {
+	row, ok, err := l.store.Newest(ctx, l.stamp().Add(-l.opts.Keep))
+	if err != nil {
+		return fmt.Errorf("writes: read the newest answer: %w", err)
+	}
+	if !ok || row.Answer == "" {
+		return nil
+	}
+	if _, err := l.open(row); err != nil {
+		return fmt.Errorf("%w: the key ring belongs to another installation, or lacks the key that answers of writes in this database are sealed with. "+
+			"Name the ring that was made for this one in proxy.store.keys (or proxy.sealing_keys, which it defaults to); "+
+			"a key that was replaced stays in the list, after the new one, for %s", err, l.opts.Keep)
+	}
+	return nil
 }

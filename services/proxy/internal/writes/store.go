@@ -76,6 +76,9 @@ type Store interface {
 	Apply(ctx context.Context, ops []Op) ([]Result, error)
 	// Read gives a row; ok is false when there is none.
 	Read(ctx context.Context, id ID) (row Row, ok bool, err error)
+	// Newest gives the row with an answer that changed last, if it did since the
+	// time given.
+	Newest(ctx context.Context, since time.Time) (row Row, ok bool, err error)
 	// Beat records that owner lives until the time given. A time in the past
 	// takes it off the record.
 	Beat(ctx context.Context, owner string, until time.Time) error

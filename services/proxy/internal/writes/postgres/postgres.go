@@ -140,15 +140,25 @@ func statement(op writes.Op) (text string, args []any) {
 	}
 }
 
+const selectRow = `SELECT id, environment, account, operation, body_digest, owner, state, answer, created_ms, changed_ms FROM proxy.writes`
+
 // Read gives a row.
-func (s *Store) Read(ctx context.Context, id writes.ID) (row writes.Row, ok bool, err error) {
+func (s *Store) Read(ctx context.Context, id writes.ID) (writes.Row, bool, error) {
+	return scan(s.pool.QueryRow(ctx, selectRow+" WHERE id = $1", id[:]))
+}
+
+// Newest gives the row with an answer that changed last.
+func (s *Store) Newest(ctx context.Context, since time.Time) (writes.Row, bool, error) {
+	return scan(s.pool.QueryRow(ctx, selectRow+" WHERE state = 'done' AND answer <> '' AND changed_ms >= $1 ORDER BY changed_ms DESC LIMIT 1",
+		since.UnixMilli()))
+}
+
+func scan(found pgx.Row) (row writes.Row, ok bool, err error) {
 	var (
 		key, digest      []byte
 		created, changed int64
 	)
-	err = s.pool.QueryRow(ctx, `SELECT id, environment, account, operation, body_digest, owner, state, answer, created_ms, changed_ms
-		FROM proxy.writes WHERE id = $1`, id[:]).
-		Scan(&key, &row.Environment, &row.Account, &row.Operation, &digest, &row.Owner, &row.State, &row.Answer, &created, &changed)
+	err = found.Scan(&key, &row.Environment, &row.Account, &row.Operation, &digest, &row.Owner, &row.State, &row.Answer, &created, &changed)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return writes.Row{}, false, nil

@@ -154,7 +154,7 @@ func step(ctx context.Context, tx *sql.Tx, op writes.Op) (writes.Result, error) 
 	if err != nil || n > 0 {
 		return writes.Result{Applied: n > 0}, err
 	}
-	row, _, err := find(ctx, tx, op.Row.ID)
+	row, _, err := scan(tx.QueryRowContext(ctx, selectRow+" WHERE id = ?", op.Row.ID[:]))
 	return writes.Result{Row: row}, err
 }
 
@@ -179,19 +179,14 @@ func statement(op writes.Op) (text string, args []any) {
 		[]any{r.Owner, string(r.State), r.Answer, r.Changed.UnixMilli(), r.ID[:], op.Owner, from[0], from[1]}
 }
 
-// querier is a database or a transaction.
-type querier interface {
-	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
-}
+const selectRow = `SELECT id, environment, account, operation, body_digest, owner, state, answer, created_ms, changed_ms FROM writes`
 
-func find(ctx context.Context, q querier, id writes.ID) (row writes.Row, ok bool, err error) {
+func scan(found *sql.Row) (row writes.Row, ok bool, err error) {
 	var (
 		key, digest      []byte
 		created, changed int64
 	)
-	err = q.QueryRowContext(ctx, `SELECT id, environment, account, operation, body_digest, owner, state, answer, created_ms, changed_ms
-		FROM writes WHERE id = ?`, id[:]).
-		Scan(&key, &row.Environment, &row.Account, &row.Operation, &digest, &row.Owner, &row.State, &row.Answer, &created, &changed)
+	err = found.Scan(&key, &row.Environment, &row.Account, &row.Operation, &digest, &row.Owner, &row.State, &row.Answer, &created, &changed)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return writes.Row{}, false, nil
@@ -206,7 +201,13 @@ func find(ctx context.Context, q querier, id writes.ID) (row writes.Row, ok bool
 
 // Read gives a row.
 func (s *Store) Read(ctx context.Context, id writes.ID) (writes.Row, bool, error) {
-	return find(ctx, s.read, id)
+	return scan(s.read.QueryRowContext(ctx, selectRow+" WHERE id = ?", id[:]))
+}
+
+// Newest gives the row with an answer that changed last.
+func (s *Store) Newest(ctx context.Context, since time.Time) (writes.Row, bool, error) {
+	return scan(s.read.QueryRowContext(ctx, selectRow+" WHERE state = 'done' AND answer <> '' AND changed_ms >= ? ORDER BY changed_ms DESC LIMIT 1",
+		since.UnixMilli()))
 }
 
 // Beat records that owner lives until the time given.

@@ -32,7 +32,7 @@ func TestStore(t *testing.T, open Open) {
 	for name, test := range map[string]func(*testing.T, writes.Store){
 		"insert": testInsert, "move": testMove, "delete": testDelete, "order": testOrder,
 		"owners": testOwners, "purge": testPurge, "one of many": testOneOfMany, "crossing": testCrossing,
-		"all or nothing": testAllOrNothing,
+		"all or nothing": testAllOrNothing, "newest": testNewest,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}
@@ -72,6 +72,33 @@ func testInsert(t *testing.T, s writes.Store) {
 	if _, ok, err := s.Read(t.Context(), row(2).ID); ok || err != nil {
 		t.Errorf("a row that is not there: %v, %v", ok, err)
 	}
+}
+
+func testNewest(t *testing.T, s writes.Store) {
+	newest := func(since time.Time, want writes.Row) {
+		t.Helper()
+		got, ok, err := s.Newest(t.Context(), since)
+		if err != nil || ok != (want.Owner != "") {
+			t.Errorf("Newest: %v, %v", ok, err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("newest (-want +got):\n%s", diff)
+		}
+	}
+	newest(noon, writes.Row{})
+	var rows []writes.Row
+	for n := range byte(4) {
+		r := row(n)
+		r.State, r.Answer, r.Changed = writes.StateDone, "sealed", noon.Add(time.Duration(n)*time.Second)
+		rows = append(rows, r)
+	}
+	rows[2].Answer = "" // one that was not kept
+	rows[3].State = writes.StateUnknown
+	for _, r := range rows {
+		apply(t, s, writes.Op{Verb: writes.Insert, Row: r})
+	}
+	newest(noon, rows[1])
+	newest(noon.Add(time.Minute), writes.Row{})
 }
 
 func testMove(t *testing.T, s writes.Store) {
