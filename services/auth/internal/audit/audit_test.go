@@ -154,6 +154,41 @@ func TestTamperingShows(t *testing.T) {
 	}
 }
 
+// Nothing can be put into a line beside what is vouched for, where another reader of the file would find it.
+func TestAddingToALineShows(t *testing.T) {
+	l := newLog(t, 2)
+	l.checkpoint()
+	good := l.export()
+	lines := strings.SplitAfter(good, "\n")
+	forged := `{"sequence":9,"environment_id":"env","action":"forged"}`
+	for name, change := range map[string]func(string) string{
+		"an entry beside a checkpoint": func(s string) string {
+			return strings.Replace(s, `{"checkpoint"`, `{"entry":`+forged+`,"checkpoint"`, 1)
+		},
+		"an entry before the entry":         func(s string) string { return strings.Replace(s, `{"entry"`, `{"entry":`+forged+`,"entry"`, 1) },
+		"an entry by a name in capitals":    func(s string) string { return strings.Replace(s, `{"entry"`, `{"ENTRY":`+forged+`,"entry"`, 1) },
+		"a member that means nothing":       func(s string) string { return strings.Replace(s, `{"`, `{"note":"forged","`, 1) },
+		"a checkpoint beside an entry":      func(s string) string { return strings.Replace(s, `,"hash"`, `,"checkpoint":"forged","hash"`, 1) },
+		"white space, to be on safe ground": func(s string) string { return strings.Replace(s, `{"`, `{ "`, 1) },
+	} {
+		changed := 0
+		for i, line := range lines {
+			with := change(line)
+			if with == line {
+				continue
+			}
+			changed++
+			bad := strings.Join(lines[:i], "") + with + strings.Join(lines[i+1:], "")
+			if _, err := verify(bad); err == nil {
+				t.Errorf("%s: nobody noticed: %s", name, with)
+			}
+		}
+		if changed == 0 {
+			t.Errorf("%s: nothing was changed", name)
+		}
+	}
+}
+
 // Somebody who can write the store but lacks the key rewrites the whole chain; an older checkpoint shows it.
 func TestRewritingTheChainShows(t *testing.T) {
 	l := newLog(t, 3)

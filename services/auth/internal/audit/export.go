@@ -2,6 +2,7 @@ package audit
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/hex"
 	"encoding/json"
@@ -98,12 +99,29 @@ func (x *exporter) write(v any) {
 	if x.err != nil {
 		return
 	}
+	b, err := encode(v)
+	if err == nil {
+		_, err = x.out.Write(append(b, '\n'))
+	}
+	x.err = err
+}
+
+// encode gives the one way that a line of an export is written.
+func encode(v any) ([]byte, error) {
 	// The body of an entry goes out as it is: an encoder would compact and escape it.
 	if l, ok := v.(line); ok && l.Entry != nil {
-		_, x.err = fmt.Fprintf(x.out, "{\"entry\":%s,\"hash\":%q}\n", l.Entry, l.Hash)
-		return
+		return fmt.Appendf(nil, "{\"entry\":%s,\"hash\":%q}", l.Entry, l.Hash), nil
 	}
-	x.err = json.NewEncoder(x.out).Encode(v)
+	return json.Marshal(v)
+}
+
+// exactly refuses a line that holds more than was read from it, such as a member of another name or one given twice: nobody vouches for that, and
+// who reads the file by other means would see it.
+func exactly(b []byte, read any) error {
+	if want, err := encode(read); err != nil || !bytes.Equal(b, want) {
+		return fmt.Errorf("the line is not as an export writes it: something was added to it")
+	}
+	return nil
 }
 
 // vouch writes the stored checkpoint about a sequence, if there is one.
@@ -175,6 +193,9 @@ func (v *verifier) header(b []byte, trusted []byte) error {
 	if err := json.Unmarshal(trusted, &v.keys); err != nil || len(v.keys.Keys) == 0 {
 		return fmt.Errorf("the keys are not a JSON Web Key Set")
 	}
+	if err := exactly(b, h); err != nil {
+		return err
+	}
 	previous, err := hex.DecodeString(h.PreviousHash)
 	if err != nil || h.FirstSequence < 1 || (h.FirstSequence == 1) != (len(previous) == 0) {
 		return fmt.Errorf("the beginning of the chain makes no sense")
@@ -190,7 +211,10 @@ func (v *verifier) line(b []byte) error {
 	if err := json.Unmarshal(b, &l); err != nil {
 		return fmt.Errorf("not JSON")
 	}
-	if l.Checkpoint != "" {
+	if err := exactly(b, l); err != nil {
+		return err
+	}
+	if l.Checkpoint != "" && l.Entry == nil {
 		return v.checkpoint(l.Checkpoint)
 	}
 	if v.report.Pruned && v.report.Entries == 0 && !v.vouched {
