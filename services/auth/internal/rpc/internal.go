@@ -59,8 +59,11 @@ func (h Revocations) WatchRevocations(ctx context.Context, _ *iv1.WatchRevocatio
 	s := h.Hub.Subscribe()
 	defer h.Hub.Unsubscribe(s)
 	last := s.From
-	if err := stream.Send(&iv1.WatchRevocationsResponse{Sequence: last}); err != nil {
-		return err
+	// Whoever hears the first message takes it that revocations are followed again, so it waits for the store as every heartbeat does.
+	if h.Hub.Healthy() {
+		if err := stream.Send(&iv1.WatchRevocationsResponse{Sequence: last}); err != nil {
+			return err
+		}
 	}
 	beat := time.NewTicker(heartbeatEvery)
 	defer beat.Stop()

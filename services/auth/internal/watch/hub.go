@@ -14,6 +14,10 @@ import (
 // pollEvery is how often the store is asked for events of other processes. Those of this process are fetched at once, by Sync.
 const pollEvery = 150 * time.Millisecond
 
+// answerWithin is how long the store may take to answer before it counts as away. One that never answers, as behind a network that swallows packets, must not
+// pass for one that has nothing to tell.
+const answerWithin = time.Second
+
 // backlog is how many events may wait for a subscriber; one that falls further behind is cut off and has to start again.
 const backlog = 1024
 
@@ -22,8 +26,8 @@ type Hub struct {
 	store store.Reader
 	log   *slog.Logger
 
-	// reading serialises reads of the store.
-	reading sync.Mutex
+	// reading holds one thing while the store is read.
+	reading chan struct{}
 
 	mu          sync.Mutex
 	last        int64
@@ -49,7 +53,10 @@ func NewHub(ctx context.Context, s store.Reader, log *slog.Logger) (*Hub, error)
 	if err != nil {
 		return nil, err
 	}
-	return &Hub{store: s, log: log, last: last, subscribers: make(map[*Subscription]struct{}), healthy: true, closed: make(chan struct{})}, nil
+	return &Hub{
+		store: s, log: log, reading: make(chan struct{}, 1), last: last, subscribers: make(map[*Subscription]struct{}), healthy: true,
+		closed: make(chan struct{}),
+	}, nil
 }
 
 // Local calls f with events before any subscriber gets them. Register before Run; f must not block.
@@ -86,21 +93,35 @@ func (h *Hub) Closed() <-chan struct{} { return h.closed }
 
 // Sync hands on what the store holds now. When it returns nil, this process has forgotten what a change just committed revokes.
 func (h *Hub) Sync(ctx context.Context) error {
-	h.reading.Lock()
-	defer h.reading.Unlock()
+	select {
+	case h.reading <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-h.reading }()
 	for {
 		h.mu.Lock()
 		after := h.last
 		h.mu.Unlock()
-		events, err := h.store.Events(ctx, after, backlog/2)
-		h.mu.Lock()
-		h.healthy = err == nil
-		h.mu.Unlock()
+		events, err := h.ask(ctx, after)
 		if err != nil || len(events) == 0 {
 			return err
 		}
 		h.hand(events)
 	}
+}
+
+// ask reads what comes after an event, and notes whether the store answers. A caller who goes away says nothing about the store.
+func (h *Hub) ask(ctx context.Context, after int64) ([]store.Event, error) {
+	bounded, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	events, err := h.store.Events(bounded, after, backlog/2)
+	if err == nil || ctx.Err() == nil {
+		h.mu.Lock()
+		h.healthy = err == nil
+		h.mu.Unlock()
+	}
+	return events, err
 }
 
 func (h *Hub) hand(events []store.Event) {

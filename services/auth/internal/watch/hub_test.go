@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -124,3 +126,41 @@ func TestHealthFollowsTheStore(t *testing.T) {
 		}
 	}
 }
+
+// A store that never answers, as behind a network that swallows packets, does not pass for one that has nothing to tell.
+func TestAStoreThatHangsCountsAsAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, err := watch.NewHub(t.Context(), hangs{}, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- h.Run(ctx) }()
+		time.Sleep(2 * time.Second)
+		if h.Healthy() {
+			t.Error("the hub is healthy after two seconds without an answer")
+		}
+		// Who catches up meanwhile waits no longer than it wants to.
+		brief, stop := context.WithTimeout(ctx, 100*time.Millisecond)
+		defer stop()
+		began := time.Now()
+		if err := h.Sync(brief); err == nil || time.Since(began) > 100*time.Millisecond {
+			t.Errorf("sync: %v after %v", err, time.Since(began))
+		}
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// hangs is a store that answers nothing until it is no longer asked.
+type hangs struct{ store.Reader }
+
+func (hangs) Events(ctx context.Context, _ int64, _ int) ([]store.Event, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+func (hangs) LastEvent(context.Context) (int64, error) { return 0, nil }
