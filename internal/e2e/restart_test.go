@@ -87,7 +87,8 @@ func (l *load) overHTTP(call func(n int64) request) func(n int64) (retry bool, e
 	return func(n int64) (bool, error) { return l.send(call(n)) }
 }
 
-// readOverGRPC calls as gRPC's own client does, which tries again what is UNAVAILABLE.
+// readOverGRPC calls as gRPC's own client does, which tries again what is UNAVAILABLE; a used-up rate budget, as after an outage that many clients waited for,
+// is no failure either.
 func (l *load) readOverGRPC(int64) (retry bool, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), l.client.Timeout)
 	defer cancel()
@@ -96,7 +97,7 @@ func (l *load) readOverGRPC(int64) (retry bool, err error) {
 	if err != nil {
 		err = fmt.Errorf("gRPC: %w", err)
 	}
-	return status.Code(err) == codes.Unavailable, err
+	return status.Code(err) == codes.Unavailable || status.Code(err) == codes.ResourceExhausted, err
 }
 
 // A request can be sent again.
@@ -197,7 +198,7 @@ func (l *load) send(r request) (retry bool, err error) {
 	}
 	err = fmt.Errorf("%s %s: status %d: %.500s", r.method, r.url, res.StatusCode, text)
 	// The router's own 502 has no body of ours.
-	return res.StatusCode == http.StatusBadGateway && len(text) == 0 || bytes.Contains(text, []byte(`"retryable":true`)) ||
+	return res.StatusCode == http.StatusBadGateway && len(text) == 0 || res.StatusCode == http.StatusTooManyRequests || bytes.Contains(text, []byte(`"retryable":true`)) ||
 		bytes.Contains(text, []byte(`\"retryable\":true`)) || bytes.Contains(text, []byte(`"unavailable"`)), err
 }
 

@@ -29,6 +29,9 @@ type Part struct {
 // deadline, drain from the moment of stopping. Run returns what failed, or nil
 // after a clean end.
 func Run(ctx context.Context, log *slog.Logger, drain time.Duration, parts ...Part) error {
+	if drain <= 0 {
+		return errors.New("app: drain must be positive, or no call in flight could finish")
+	}
 	failed := make(chan error, len(parts))
 	started := make([]*running, 0, len(parts))
 	for _, p := range parts {

@@ -163,3 +163,11 @@ func TestSignalEndsTheContext(t *testing.T) {
 		t.Errorf("exit code %d", code)
 	}
 }
+
+func TestRunRefusesToStopWithoutTime(t *testing.T) {
+	started := false
+	part := Part{Name: "p", Run: func(context.Context) error { started = true; return nil }}
+	if err := Run(t.Context(), kittest.Logger(t).Logger, -time.Second, part); err == nil || started {
+		t.Errorf("a drain of -1s: %v, started: %v", err, started)
+	}
+}

@@ -252,6 +252,14 @@ func TestListenRefuses(t *testing.T) {
 	if _, err := edge.Listen(cfg, f.mux.Handler(), nil); err == nil || !strings.Contains(err.Error(), "does-not-exist.pem") {
 		t.Errorf("missing certificate: %v", err)
 	}
+	cfg = edge.DefaultConfig("127.0.0.1:0")
+	cfg.MaxStreams, cfg.Stall, cfg.DrainDelay = -4, 0, -time.Second
+	_, err = edge.Listen(cfg, f.mux.Handler(), nil)
+	for _, setting := range []string{"max_streams", "stall", "drain_delay"} {
+		if err == nil || !strings.Contains(err.Error(), setting) {
+			t.Errorf("a limit that limits nothing: %v, want %s named", err, setting)
+		}
+	}
 }
 
 func TestPublicTLS(t *testing.T) {

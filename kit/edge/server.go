@@ -53,6 +53,29 @@ func DefaultConfig(addr string) Config {
 	}
 }
 
+// check refuses limits that limit nothing.
+func (c Config) check() error {
+	var errs []error
+	for _, limit := range []struct {
+		name string
+		ok   bool
+	}{
+		{"read_header_timeout", c.ReadHeaderTimeout > 0},
+		{"idle_timeout", c.IdleTimeout > 0},
+		{"max_header_bytes", c.MaxHeaderBytes > 0},
+		{"max_streams", c.MaxStreams > 0},
+		{"stall", c.Stall > 0},
+	} {
+		if !limit.ok {
+			errs = append(errs, fmt.Errorf("%s must be positive", limit.name))
+		}
+	}
+	if c.DrainDelay < 0 {
+		errs = append(errs, errors.New("drain_delay must not be negative"))
+	}
+	return errors.Join(errs...)
+}
+
 // A Server serves one listener.
 type Server struct {
 	cfg      Config
@@ -66,6 +89,9 @@ type Server struct {
 // Listen binds the address. tlsConfig replaces the certificate files of cfg,
 // for mTLS; both may be missing, then the port speaks HTTP/1.1 and h2c.
 func Listen(cfg Config, h http.Handler, tlsConfig *tls.Config) (*Server, error) {
+	if err := cfg.check(); err != nil {
+		return nil, fmt.Errorf("edge: %w", err)
+	}
 	if tlsConfig == nil && (cfg.CertFile != "" || cfg.KeyFile != "") {
 		var err error
 		if tlsConfig, err = mtls.Public(cfg.CertFile, cfg.KeyFile); err != nil {
