@@ -7,8 +7,11 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
+	"github.com/jackc/pgx/v5/stdlib"
+
+	"github.com/sando-dev/sando/kit/postgres"
 )
 
 const (
@@ -20,7 +23,7 @@ const (
 
 // OpenPostgres opens a database that has been migrated; an older schema is an error.
 func OpenPostgres(ctx context.Context, url string) (*DB, error) {
-	pool, err := connectPostgres(ctx, url)
+	pool, err := connectPostgres(ctx, url, postgres.Bound)
 	if err != nil {
 		return nil, err
 	}
@@ -48,19 +51,20 @@ func MigratePostgres(ctx context.Context, url string) error {
 	return errors.Join(bring(ctx, pool, postgresDialect()), pool.Close())
 }
 
-func connectPostgres(ctx context.Context, url string) (*sql.DB, error) {
-	// The driver's own error could quote the URL, which holds a password.
-	pool, err := sql.Open("pgx", url)
+func connectPostgres(ctx context.Context, url string, bound ...func(parameters map[string]string)) (*sql.DB, error) {
+	cfg, err := pgx.ParseConfig(url)
 	if err != nil {
+		// The driver's own error could quote the URL, which holds a password.
 		return nil, errors.New("store: the postgres URL cannot be read")
 	}
+	for _, f := range bound {
+		f(cfg.RuntimeParams)
+	}
+	pool := stdlib.OpenDB(*cfg)
 	pool.SetMaxOpenConns(maxConnections)
 	pool.SetMaxIdleConns(maxConnections)
 	pool.SetConnMaxLifetime(connectionLife)
 	if err := pool.PingContext(ctx); err != nil {
-		if _, unreadable := errors.AsType[*pgconn.ParseConfigError](err); unreadable {
-			err = errors.New("the URL cannot be read")
-		}
 		return nil, errors.Join(fmt.Errorf("store: postgres: %w", err), pool.Close())
 	}
 	return pool, nil

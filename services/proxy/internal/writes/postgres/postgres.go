@@ -19,11 +19,15 @@ import (
 	"github.com/pressly/goose/v3"
 
 	"github.com/sando-dev/sando/kit/migrate"
+	"github.com/sando-dev/sando/kit/postgres"
 	"github.com/sando-dev/sando/services/proxy/internal/writes"
 )
 
 //go:embed migrations/*.sql
 var migrations embed.FS
+
+// errURL says no more, because pgx's text may show the password.
+var errURL = errors.New("write records: the database's address cannot be read")
 
 // Store is a writes.Store in a database.
 type Store struct{ pool *pgxpool.Pool }
@@ -44,9 +48,14 @@ func Open(ctx context.Context, dsn string) (*Store, error) {
 	if err := Check(ctx, dsn); err != nil {
 		return nil, err
 	}
-	pool, err := pgxpool.New(ctx, dsn)
+	cfg, err := pgxpool.ParseConfig(dsn)
 	if err != nil {
-		return nil, errors.New("write records: the database's address cannot be read") // pgx's text may show the password
+		return nil, errURL
+	}
+	postgres.Bound(cfg.ConnConfig.RuntimeParams)
+	pool, err := pgxpool.NewWithConfig(ctx, cfg)
+	if err != nil {
+		return nil, fmt.Errorf("write records: %w", err)
 	}
 	return &Store{pool}, nil
 }
@@ -55,7 +64,7 @@ func Open(ctx context.Context, dsn string) (*Store, error) {
 func withSchema(dsn string, use func(migrate.Schema, *sql.DB) error) error {
 	cfg, err := pgx.ParseConfig(dsn)
 	if err != nil {
-		return errors.New("write records: the database's address cannot be read") // pgx's text may show the password
+		return errURL
 	}
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {

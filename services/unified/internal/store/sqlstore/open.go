@@ -18,6 +18,7 @@ import (
 	_ "modernc.org/sqlite" // the driver named sqlite
 
 	"github.com/sando-dev/sando/kit/migrate"
+	"github.com/sando-dev/sando/kit/postgres"
 )
 
 //go:embed migrations
@@ -78,7 +79,7 @@ func connectSQLite(path string, pragmas ...string) (*sql.DB, error) {
 
 // OpenPostgres connects to a migrated database; see MigratePostgres.
 func OpenPostgres(ctx context.Context, dsn string) (*DB, error) {
-	db, err := connect(dsn)
+	db, err := connect(dsn, postgres.Bound)
 	if err != nil {
 		return nil, err
 	}
@@ -110,13 +111,16 @@ func MigratePostgres(ctx context.Context, dsn string) error {
 	return bring(ctx, db, goose.DialectPostgres, "postgres")
 }
 
-func connect(dsn string) (*sql.DB, error) {
+func connect(dsn string, bound ...func(parameters map[string]string)) (*sql.DB, error) {
 	cfg, err := pgx.ParseConfig(dsn)
 	if err != nil {
 		// The error of the parser may repeat the password.
 		return nil, errors.New("store: the postgres:// URL cannot be read")
 	}
 	cfg.RuntimeParams["search_path"] = Schema
+	for _, f := range bound {
+		f(cfg.RuntimeParams)
+	}
 	db := stdlib.OpenDB(*cfg)
 	db.SetMaxOpenConns(8)
 	return db, nil
