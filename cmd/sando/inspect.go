@@ -9,10 +9,12 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/sando-dev/sando/docs/reference"
 	"github.com/sando-dev/sando/internal/allinone"
 	"github.com/sando-dev/sando/kit/config"
 	"github.com/sando-dev/sando/kit/edge"
@@ -33,8 +35,28 @@ func configCommand() *cobra.Command {
 			}
 			return config.Print(c.OutOrStdout(), cfg)
 		},
-	}))
+	}), schemaCommand())
 	return c
+}
+
+// schemaCommand prints what editors and pipelines check a file with.
+func schemaCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "schema [" + strings.Join(reference.Programs(), "|") + "]",
+		Short: "Print the JSON Schema of a program's configuration file, sando's by default",
+		Long: "Print the JSON Schema (draft 2020-12) of a program's configuration file, sando's by default. " +
+			"An editor uses it when the file starts with\n\n  # yaml-language-server: $schema=sando.schema.json",
+		Args:      cobra.MatchAll(cobra.MaximumNArgs(1), cobra.OnlyValidArgs),
+		ValidArgs: reference.Programs(),
+		RunE: func(c *cobra.Command, args []string) error {
+			schema, err := reference.Schema(append(args, "sando")[0])
+			if err != nil {
+				return err
+			}
+			_, err = c.OutOrStdout().Write(schema)
+			return err
+		},
+	}
 }
 
 // doctorCommand checks what most often goes wrong, in the order in which it would.

@@ -10,6 +10,7 @@ import (
 	"github.com/sando-dev/sando/kit/config"
 	"github.com/sando-dev/sando/kit/daemon"
 	"github.com/sando-dev/sando/kit/edge"
+	"github.com/sando-dev/sando/kit/log"
 	"github.com/sando-dev/sando/services/auth"
 	"github.com/sando-dev/sando/services/mcp"
 	"github.com/sando-dev/sando/services/proxy"
@@ -48,6 +49,7 @@ func DefaultConfig() Config {
 		Proxy:   proxy.DefaultConfig(),
 		Unified: unified.DefaultConfig(),
 		MCP:     mcp.DefaultConfig(),
+		Log:     daemon.LogConfig{Format: log.JSON},
 		Drain:   4 * time.Second,
 	}
 	c.Auth.Store.URL, c.Proxy.Store.URL, c.Unified.Store.URL = "", "", ""

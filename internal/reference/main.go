@@ -51,5 +51,5 @@ func run(image, dir string) error {
 			return err
 		}
 	}
-	return nil
+	return writeSchemas(dir)
 }

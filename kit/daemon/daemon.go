@@ -55,7 +55,7 @@ type LogConfig struct {
 	// Level is debug, info, warn or error.
 	Level slog.Level `yaml:"level"`
 	// Format is json or text.
-	Format log.Format `yaml:"format"`
+	Format log.Format `yaml:"format" choices:"json,text"`
 }
 
 // DefaultConfig listens on the loopback interface only.
@@ -64,6 +64,7 @@ func DefaultConfig() Config {
 		Public:   edge.DefaultConfig("127.0.0.1:8080"),
 		Internal: edge.DefaultConfig("127.0.0.1:9443"),
 		Debug:    DebugConfig{Listen: "127.0.0.1:9090"},
+		Log:      LogConfig{Format: log.JSON},
 		Drain:    20 * time.Second,
 	}
 }

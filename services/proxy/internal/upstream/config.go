@@ -13,7 +13,7 @@ import (
 type Config struct {
 	// Engine is the HTTP/1.1 client underneath: "direct" works on the caller's
 	// goroutine and needs the least CPU, "standard" is Go's transport.
-	Engine string `yaml:"engine"`
+	Engine string `yaml:"engine" choices:"direct,standard"`
 	// DialTimeout bounds looking up the name and connecting.
 	DialTimeout time.Duration `yaml:"dial_timeout"`
 	// TLSTimeout bounds the TLS handshake.
