@@ -42,7 +42,7 @@ func (b *bench) peaks(ctx context.Context, service, small, large string, least i
 		return measure.Spread{}, err
 	}
 	defer stopAll(d)
-	accounts, err := d.Link(ctx, 1, min(b.accounts, 200))
+	accounts, err := d.Link(ctx, 1, b.accounts)
 	if err != nil {
 		return measure.Spread{}, err
 	}
