@@ -136,6 +136,9 @@ func run(ctx context.Context, args []string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, b.close()) }()
+	if os.Geteuid() != 0 {
+		fmt.Fprintln(os.Stderr, "not root: peaks of memory, for B5 and B11, are since the start of each process")
+	}
 	b.measureRows(ctx)
 	if o.profile != "" {
 		if err := b.profiles(ctx); err != nil {
