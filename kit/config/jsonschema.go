@@ -38,18 +38,15 @@ const (
 
 // JSONSchema describes the YAML file of cfg, a pointer to a struct that holds
 // the defaults, for editors and checks before a roll-out. Descriptions are the
-// fields' comments, as in [Reference]; the tag choices:"a,b" makes an enum. It is stricter than Load where YAML lets one type pass for
-// another: text is a string, and nothing is null.
+// fields' comments, as in [Reference]; the tag choices:"a,b" makes an enum. It
+// is stricter than Load where YAML lets one type pass for another: text is a
+// string, and nothing is null.
 func JSONSchema(cfg any, title string, source ...string) ([]byte, error) {
-	root := reflect.ValueOf(cfg)
-	if root.Kind() != reflect.Pointer || root.Elem().Kind() != reflect.Struct {
-		return nil, fmt.Errorf("config: %T is not a pointer to a struct", cfg)
-	}
-	comments, err := readComments(source)
+	root, comments, err := documented(cfg, source)
 	if err != nil {
 		return nil, err
 	}
-	n, err := describer(comments).object(root.Elem(), "")
+	n, err := describer(comments).object(root, "")
 	if err != nil {
 		return nil, err
 	}
@@ -66,42 +63,30 @@ func JSONSchema(cfg any, title string, source ...string) ([]byte, error) {
 type describer map[string]string
 
 func (d describer) object(v reflect.Value, holder string) (*node, error) {
-	n := &node{Type: "object", Properties: map[string]*node{}, Additional: false}
-	owner := holder
-	if v.Type().Name() != "" {
-		owner = v.Type().String()
+	list, err := fields(v, holder)
+	if err != nil {
+		return nil, err
 	}
-	for i := range v.NumField() {
-		f := v.Type().Field(i)
-		if !f.IsExported() {
-			continue
-		}
-		name, inline, err := fieldName(f)
+	n := &node{Type: "object", Properties: map[string]*node{}, Additional: false}
+	for _, f := range list {
+		p, err := d.of(f.value, f.owner)
 		if err != nil {
 			return nil, err
 		}
-		if name == "-" {
-			continue
-		}
-		at := owner + "." + f.Name
-		p, err := d.of(v.Field(i), at)
-		if err != nil {
-			return nil, err
-		}
-		if inline {
+		if f.inline {
 			maps.Copy(n.Properties, p.Properties)
 			continue
 		}
-		if p.Description = d[at]; p.Description == "" {
-			return nil, fmt.Errorf("config: %s has no comment in the source of %s", name, at)
+		if p.Description = d[f.owner]; p.Description == "" {
+			return nil, fmt.Errorf("config: %s has no comment in the source of %s", f.name, f.owner)
 		}
 		if choices := f.Tag.Get("choices"); choices != "" {
 			p.Enum = strings.Split(choices, ",")
 		}
-		if p.Default, err = defaultOf(v.Field(i)); err != nil {
+		if p.Default, err = defaultOf(f.value); err != nil {
 			return nil, err
 		}
-		n.Properties[name] = p
+		n.Properties[f.name] = p
 	}
 	return n, nil
 }

@@ -28,15 +28,11 @@ type Setting struct {
 // packages of all the struct types must be among the source directories. A
 // field without a comment is an error: the reference is the comments.
 func Reference(cfg any, prefix string, source ...string) ([]Setting, error) {
-	root := reflect.ValueOf(cfg)
-	if root.Kind() != reflect.Pointer || root.Elem().Kind() != reflect.Struct {
-		return nil, fmt.Errorf("config: %T is not a pointer to a struct", cfg)
-	}
-	comments, err := readComments(source)
+	root, comments, err := documented(cfg, source)
 	if err != nil {
 		return nil, err
 	}
-	leaves, err := schema(root.Elem())
+	leaves, err := schema(root)
 	if err != nil {
 		return nil, err
 	}
@@ -49,6 +45,16 @@ func Reference(cfg any, prefix string, source ...string) ([]Setting, error) {
 		settings = append(settings, l.setting(prefix, comment))
 	}
 	return settings, nil
+}
+
+// documented gives the struct behind cfg and the comments on its fields.
+func documented(cfg any, source []string) (reflect.Value, map[string]string, error) {
+	root := reflect.ValueOf(cfg)
+	if root.Kind() != reflect.Pointer || root.Elem().Kind() != reflect.Struct {
+		return root, nil, fmt.Errorf("config: %T is not a pointer to a struct", cfg)
+	}
+	comments, err := readComments(source)
+	return root.Elem(), comments, err
 }
 
 func (l leaf) setting(prefix, comment string) Setting {

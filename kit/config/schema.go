@@ -61,13 +61,22 @@ func scalar(t reflect.Type) bool {
 // schema lists the leaves of a struct.
 func schema(v reflect.Value) ([]leaf, error) { return appendLeaves(nil, v, nil, "") }
 
-// appendLeaves adds the leaves of v. A struct without a name is known by the
+// A field is one that a file may set.
+type field struct {
+	reflect.StructField
+	value  reflect.Value
+	name   string // in the file
+	inline bool   // its own fields stand in its place
+	owner  string // where its comment is, as package.Type.Field
+}
+
+// fields lists those of a struct. A struct without a name is known by the
 // field that holds it.
-func appendLeaves(leaves []leaf, v reflect.Value, path []string, holder string) ([]leaf, error) {
-	owner := holder
+func fields(v reflect.Value, holder string) ([]field, error) {
 	if v.Type().Name() != "" {
-		owner = v.Type().String()
+		holder = v.Type().String()
 	}
+	list := make([]field, 0, v.NumField())
 	for i := range v.NumField() {
 		f := v.Type().Field(i)
 		if !f.IsExported() {
@@ -77,20 +86,31 @@ func appendLeaves(leaves []leaf, v reflect.Value, path []string, holder string) 
 		if err != nil {
 			return nil, err
 		}
-		if name == "-" {
-			continue
+		if name != "-" {
+			list = append(list, field{f, v.Field(i), name, inline, holder + "." + f.Name})
 		}
+	}
+	return list, nil
+}
+
+// appendLeaves adds the leaves of v.
+func appendLeaves(leaves []leaf, v reflect.Value, path []string, holder string) ([]leaf, error) {
+	list, err := fields(v, holder)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range list {
 		at := path
-		if !inline {
-			at = append(path[:len(path):len(path)], name)
+		if !f.inline {
+			at = append(path[:len(path):len(path)], f.name)
 		}
 		if f.Type.Kind() == reflect.Struct && !hasText(f.Type) {
-			if leaves, err = appendLeaves(leaves, v.Field(i), at, owner+"."+f.Name); err != nil {
+			if leaves, err = appendLeaves(leaves, f.value, at, f.owner); err != nil {
 				return nil, err
 			}
 			continue
 		}
-		leaves = append(leaves, leaf{at, v.Field(i), owner + "." + f.Name})
+		leaves = append(leaves, leaf{at, f.value, f.owner})
 	}
 	return leaves, nil
 }

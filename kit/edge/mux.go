@@ -106,15 +106,15 @@ func (m *Mux) RPC(srv *connect.Server) {
 }
 
 func (m *Mux) rpcOptions() []connecthttp.Option {
-	compressFrom := compressFrom
-	if !m.o.Compress {
-		compressFrom = math.MaxInt
+	from := math.MaxInt
+	if m.o.Compress {
+		from = compressFrom
 	}
 	return []connecthttp.Option{
 		connecthttp.WithCodecs(connectproto.NewBinaryCodec(), m.o.JSON.Codec()),
 		connecthttp.WithReadMaxBytes(int(m.o.MaxBody)),
 		connecthttp.WithCompressors(connectgzip.New(connectgzip.WithLevel(gzip.BestSpeed))),
-		connecthttp.WithCompressMinBytes(compressFrom),
+		connecthttp.WithCompressMinBytes(from),
 	}
 }
 

@@ -16,14 +16,14 @@ import (
 type message struct {
 	bytes []byte
 	most  int
-	loan  *loan // nil where the bytes are given away
+	lent  bool // the buffer is used again behind what was sent
 }
 
 // message makes an empty one, of a used buffer if the call has lent one.
 func (p Proxy) message(ctx context.Context) *message {
 	m := &message{most: p.MaxMessage}
 	if l, ok := ctx.Value(loanKey{}).(*loan); ok {
-		m.loan, l.message = l, m
+		m.lent, l.message = true, m
 		if used, ok := buffers.Get().(*[]byte); ok {
 			m.bytes = (*used)[:0]
 		}
@@ -46,7 +46,7 @@ func (m *message) WriteString(s string) (int, error) { return m.Write([]byte(s))
 
 // renew empties the message behind what has been sent of it.
 func (m *message) renew() {
-	if m.loan != nil {
+	if m.lent {
 		m.bytes = m.bytes[:0]
 		return
 	}

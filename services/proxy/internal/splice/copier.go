@@ -83,19 +83,6 @@ func (c *copier) release() {
 
 func (c *copier) whole() bool { return len(c.plan.DataKeys) == 0 && len(c.plan.ObjectKeys) == 0 }
 
-// fill reads until the buffer is full or src ends.
-func (c *copier) fill(src io.Reader) (int, error) {
-	n := c.held
-	for n < len(c.buf) {
-		got, err := src.Read(c.buf[n:])
-		n += got
-		if err != nil {
-			return n - c.held, err
-		}
-	}
-	return n - c.held, nil
-}
-
 // feed reads what is new in the buffer, and keeps what the scanner leaves for
 // the next time.
 func (c *copier) feed(n int, last bool) error {

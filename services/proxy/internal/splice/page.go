@@ -122,3 +122,16 @@ func (p *Plan) copy(dst io.Writer, src io.Reader, w Window) (Page, error) {
 		}
 	}
 }
+
+// fill reads until the buffer is full or src ends.
+func (c *copier) fill(src io.Reader) (int, error) {
+	n := c.held
+	for n < len(c.buf) {
+		got, err := src.Read(c.buf[n:])
+		n += got
+		if err != nil {
+			return n - c.held, err
+		}
+	}
+	return n - c.held, nil
+}
