@@ -72,7 +72,7 @@ func (s Schema) Check(ctx context.Context, db *sql.DB) error {
 	}
 	for _, step := range p.ListSources() {
 		if !taken[step.Version] {
-			return fmt.Errorf("%w: step %d has not been taken", ErrBehind, step.Version)
+			return fmt.Errorf("%w: step %d has not been taken; run `sando migrate`", ErrBehind, step.Version)
 		}
 	}
 	return nil

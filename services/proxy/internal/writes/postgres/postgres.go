@@ -72,9 +72,6 @@ func withSchema(dsn string, use func(migrate.Schema, *sql.DB) error) error {
 	}
 	db := stdlib.OpenDB(*cfg)
 	err = use(migrate.Schema{Dialect: goose.DialectPostgres, Files: files, Table: "proxy_writes_version"}, db)
-	if errors.Is(err, migrate.ErrBehind) {
-		err = fmt.Errorf("%w; run `sando migrate`", err)
-	}
 	if err != nil {
 		err = fmt.Errorf("write records: %w", err)
 	}

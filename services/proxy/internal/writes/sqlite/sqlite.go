@@ -111,11 +111,7 @@ func withSchema(use func(migrate.Schema) error) error {
 	if err != nil {
 		return err
 	}
-	err = use(migrate.Schema{Dialect: goose.DialectSQLite3, Files: files, Table: "writes_version"})
-	if errors.Is(err, migrate.ErrBehind) {
-		err = fmt.Errorf("%w; run `sando migrate`", err)
-	}
-	if err != nil {
+	if err := use(migrate.Schema{Dialect: goose.DialectSQLite3, Files: files, Table: "writes_version"}); err != nil {
 		return fmt.Errorf("write records: %w", err)
 	}
 	return nil

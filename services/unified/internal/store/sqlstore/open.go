@@ -144,15 +144,10 @@ func current(ctx context.Context, db *sql.DB, dialect goose.Dialect, folder stri
 	if err != nil {
 		return err
 	}
-	err = s.Check(ctx, db)
-	switch {
-	case errors.Is(err, migrate.ErrBehind):
-		return fmt.Errorf("store: %w; run `sando migrate`", err)
-	case err != nil:
+	if err := s.Check(ctx, db); err != nil {
 		return fmt.Errorf("store: %w", err)
-	default:
-		return nil
 	}
+	return nil
 }
 
 // schema is what the tables are made by.
