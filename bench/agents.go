@@ -40,6 +40,21 @@ func (b *bench) needAgents(ctx context.Context) (*agentStage, error) {
 	if err != nil {
 		return nil, err
 	}
+	urls, err := s.makeAgents(ctx)
+	if err != nil {
+		return nil, err
+	}
+	list, err := agentResult(ctx, urls[0], listBody)
+	if err != nil {
+		return nil, err
+	}
+	b.tools = filepath.Join(b.fleet.Dir, "tools.json")
+	b.agents = &agentStage{urls}
+	return b.agents, os.WriteFile(b.tools, list, 0o600)
+}
+
+// makeAgents makes an MCP server for each of some accounts, and warms them up.
+func (s *stage) makeAgents(ctx context.Context) ([]string, error) {
 	urls, err := s.MakeMCPServers(ctx, s.accounts[:min(len(s.accounts), 1000)])
 	if err != nil {
 		return nil, fmt.Errorf("making MCP servers: %w", err)
@@ -50,13 +65,7 @@ func (b *bench) needAgents(ctx context.Context) (*agentStage, error) {
 			return nil, err
 		}
 	}
-	list, err := agentResult(ctx, urls[0], listBody)
-	if err != nil {
-		return nil, err
-	}
-	b.tools = filepath.Join(b.fleet.Dir, "tools.json")
-	b.agents = &agentStage{urls}
-	return b.agents, os.WriteFile(b.tools, list, 0o600)
+	return urls, nil
 }
 
 func agentHeader() http.Header {

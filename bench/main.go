@@ -39,6 +39,7 @@ type options struct {
 	results     string
 	root        string
 	bin         string
+	before      string
 }
 
 func parse(args []string) (options, error) {
@@ -56,6 +57,7 @@ func parse(args []string) (options, error) {
 	flags.StringVar(&o.results, "results", "results", "`folder` for the JSON file and the Markdown table")
 	flags.StringVar(&o.root, "root", "..", "the repository's `folder`")
 	flags.StringVar(&o.bin, "bin", "", "`folder` of the built binaries (default: bin of the repository)")
+	flags.StringVar(&o.before, "before", "", "`folder` of binaries built from another commit, for row CHANGE")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
@@ -69,7 +71,7 @@ func parse(args []string) (options, error) {
 		o.hurry(set)
 	}
 	var err error
-	if o.rows, err = chosenRows(*rows, o.quick); err != nil {
+	if o.rows, err = o.chosenRows(*rows); err != nil {
 		return o, err
 	}
 	if o.rounds < 1 || o.round <= 0 || o.connections < 1 || o.accounts < 1 || o.many < 10 {
@@ -81,7 +83,10 @@ func parse(args []string) (options, error) {
 	if o.bin == "" {
 		o.bin = filepath.Join(o.root, "bin")
 	}
-	o.bin, err = filepath.Abs(o.bin)
+	if o.bin, err = filepath.Abs(o.bin); err != nil || o.before == "" {
+		return o, err
+	}
+	o.before, err = filepath.Abs(o.before)
 	return o, err
 }
 
@@ -101,12 +106,13 @@ func (o *options) hurry(set map[string]bool) {
 	}
 }
 
-// chosenRows checks the names; without any, quick leaves out those that take minutes.
-func chosenRows(text string, quick bool) ([]string, error) {
+// chosenRows checks the names. Without any it is all rows: when in a hurry, those that do not take minutes; the comparison only where there is
+// another build.
+func (o *options) chosenRows(text string) ([]string, error) {
 	var names []string
 	if text == "all" {
 		for _, r := range rows() {
-			if !quick || !r.slow {
+			if (!o.quick || !r.slow) && (r.name != rowNameChange || o.before != "") {
 				names = append(names, r.name)
 			}
 		}

@@ -201,15 +201,10 @@ func (b *bench) rowB14(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	wrong := s.header()
-	wrong.Set("Authorization", "Bearer sando_api_"+"wrongwrongwrongwrongwrongwrongwrongwrongwro")
-	impatient := s.header()
-	impatient.Set("Sando-Max-Wait", "0s")
-	url := s.Proxy + "/proxy/users?limit=1&fields=" + userFields + "&integrated_account_id="
 	subjects := []subject{
 		{"served", load.Target{Next: s.page(1)}, s.process("proxy")},
-		{"401", load.Target{Next: inTurn([]load.Call{{URL: url + s.accounts[0], Header: wrong}}), Status: http.StatusUnauthorized}, s.process("proxy")},
-		{"429", load.Target{Next: inTurn([]load.Call{{URL: url + s.accounts[len(s.accounts)-1], Header: impatient}}), Status: http.StatusTooManyRequests}, s.process("proxy")},
+		{"401", s.unknownToken(), s.process("proxy")},
+		{"429", s.spentBudget(), s.process("proxy")},
 	}
 	r, err := b.interleave(ctx, "refusals", subjects, b.plan(), b.rounds)
 	if err != nil {
