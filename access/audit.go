@@ -12,7 +12,6 @@ import (
 	authv1 "github.com/sando-dev/sando/gen/sando/auth/v1"
 	internalauthv1 "github.com/sando-dev/sando/gen/sando/internalauth/v1"
 	"github.com/sando-dev/sando/gen/sando/internalauth/v1/internalauthv1connect"
-	"github.com/sando-dev/sando/kit/rpcerr"
 )
 
 const (
@@ -67,13 +66,13 @@ func (a *Auditor) Record(ctx context.Context, entries ...*authv1.LogEntry) error
 	select {
 	case a.urgent <- submission{entries: entries, done: done}:
 	case <-ctx.Done():
-		return rpcerr.New(CodeAuditUnavailable, "").WithCause(ctx.Err())
+		return away(CodeAuditUnavailable, ctx.Err())
 	}
 	select {
 	case err := <-done:
 		return err
 	case <-ctx.Done():
-		return rpcerr.New(CodeAuditUnavailable, "").WithCause(ctx.Err())
+		return away(CodeAuditUnavailable, ctx.Err())
 	}
 }
 
@@ -197,7 +196,7 @@ func (a *Auditor) append(ctx context.Context, b *batch) bool {
 	_, err := a.auth.AppendAudit(ctx, &internalauthv1.AppendAuditRequest{Entries: entries})
 	if err != nil {
 		a.log.ErrorContext(ctx, "audit entries not recorded", "entries", len(entries), "error", err)
-		err = rpcerr.New(CodeAuditUnavailable, "").WithCause(err)
+		err = away(CodeAuditUnavailable, err)
 		a.keep(b.later)
 	}
 	for _, done := range b.waiting {

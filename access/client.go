@@ -142,13 +142,13 @@ func (c *Client) find(ctx context.Context, d digest, bearer, second string) (*Ca
 			return e.caller, e.refused
 		}
 	}
-	return nil, rpcerr.New(rpcerr.Unavailable, "")
+	return nil, away(rpcerr.Unavailable, nil)
 }
 
 // look asks auth, or checks a passed-on grant by itself where it may.
 func (c *Client) look(ctx context.Context, bearer, second string) (*entry, error) {
 	if !c.hasKeys.Load() {
-		return nil, rpcerr.New(CodeRevocationUnavailable, "").WithCause(errNoKeys)
+		return nil, away(CodeRevocationUnavailable, errNoKeys)
 	}
 	if isGrant(bearer) {
 		caller, err := c.verify(bearer)
@@ -165,11 +165,11 @@ func (c *Client) look(ctx context.Context, bearer, second string) (*entry, error
 		if connect.CodeOf(err) == connect.CodeUnauthenticated {
 			return c.refusal(rpcerr.New(rpcerr.Unauthenticated, "").WithCause(err)), nil
 		}
-		return nil, rpcerr.New(rpcerr.Unavailable, "").WithCause(err)
+		return nil, away(rpcerr.Unavailable, err)
 	}
 	caller, err := c.verify(answer.Grant)
 	if err != nil {
-		return nil, rpcerr.New(rpcerr.Unavailable, "").WithCause(err)
+		return nil, away(rpcerr.Unavailable, err)
 	}
 	if isGrant(bearer) {
 		caller.PassedOn = true // whoever passed it on has seen to what the token demands

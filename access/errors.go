@@ -1,6 +1,8 @@
 package access
 
 import (
+	"time"
+
 	rpcv1 "github.com/sando-dev/sando/gen/sando/rpc/v1"
 	"github.com/sando-dev/sando/kit/rpcerr"
 	"github.com/sando-dev/sando/kit/wire"
@@ -44,6 +46,14 @@ const (
 	CodeConfirmationRequired rpcerr.Code = "CONFIRMATION_REQUIRED"
 	CodeUnknownTool          rpcerr.Code = "UNKNOWN_TOOL"
 )
+
+// retryAfter is what callers are told to wait when auth, or what it needs, is away.
+const retryAfter = 2 * time.Second
+
+// away is the error of a call that cannot be served while auth does not answer; nothing was done.
+func away(code rpcerr.Code, cause error) error {
+	return rpcerr.New(code, "").WithRetryAfter(retryAfter).WithCause(cause)
+}
 
 // ErrorTable is the table of every error code, read from the options of the enum sando.rpc.v1.ErrorCode.
 func ErrorTable() (*rpcerr.Table, error) {

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	internalauthv1 "github.com/sando-dev/sando/gen/sando/internalauth/v1"
-	"github.com/sando-dev/sando/kit/rpcerr"
 )
 
 const (
@@ -30,7 +29,7 @@ func (c *Client) heardWithin(d time.Duration) error {
 	if beat := c.lastBeat.Load(); beat != 0 && c.now().UnixNano()-beat <= int64(d) {
 		return nil
 	}
-	return rpcerr.New(CodeRevocationUnavailable, "")
+	return away(CodeRevocationUnavailable, nil)
 }
 
 // Run follows auth until ctx ends: it loads the signing keys, then follows the stream of revocations, and starts again, a little later each

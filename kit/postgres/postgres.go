@@ -1,4 +1,4 @@
-// Package postgres bounds what a serving process may ask of PostgreSQL.
+// Package postgres bounds what a serving process may ask of PostgreSQL, and tells when it is away.
 package postgres
 
 import (

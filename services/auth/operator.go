@@ -30,7 +30,7 @@ func OpenOperator(ctx context.Context, cfg Config) (*Operator, error) {
 	if err != nil {
 		return nil, fmt.Errorf("auth: %w", err)
 	}
-	s, err := openStore(ctx, cfg.Store)
+	s, err := openStore(store.Patient(ctx), cfg.Store)
 	if err != nil {
 		return nil, fmt.Errorf("auth: %w", err)
 	}

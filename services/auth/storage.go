@@ -19,7 +19,7 @@ func Check(ctx context.Context, cfg Config) error {
 	if err := checkSchema(ctx, cfg.Store); err != nil {
 		return fmt.Errorf("auth: %w", err)
 	}
-	s, err := openStore(ctx, cfg.Store) // which has nothing left to migrate
+	s, err := openStore(store.Patient(ctx), cfg.Store) // which has nothing left to migrate
 	if err != nil {
 		return fmt.Errorf("auth: %w", err)
 	}
@@ -66,7 +66,7 @@ func Migrate(ctx context.Context, c StoreConfig) error {
 	if isPostgres(kind) {
 		return sqlstore.MigratePostgres(ctx, c.URL.Reveal())
 	}
-	s, err := openStore(ctx, c)
+	s, err := openStore(store.Patient(ctx), c)
 	if err != nil {
 		return err
 	}

@@ -37,7 +37,7 @@ func (s *Service) every(ctx context.Context, interval time.Duration, do func(con
 			return nil
 		case <-tick.C:
 		}
-		if err := guard(ctx, do); err != nil && ctx.Err() == nil {
+		if err := guard(store.Patient(ctx), do); err != nil && ctx.Err() == nil {
 			s.log.WarnContext(ctx, "upkeep failed", "error", err)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -42,6 +43,50 @@ func Start(t testing.TB) *Server {
 func (s *Server) Kill(t testing.TB) {
 	t.Helper()
 	s.run(t, "pg_ctl", "-D", s.data(), "-w", "-m", "immediate", "stop")
+}
+
+// Freeze stops every process of the server where it is, until thaw is called or the test ends: it takes connections, as far as the system does so for it,
+// and answers nobody.
+func (s *Server) Freeze(t testing.TB) (thaw func()) {
+	t.Helper()
+	noted, err := os.ReadFile(filepath.Join(s.data(), "postmaster.pid"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, _, _ := strings.Cut(string(noted), "\n")
+	postmaster, err := strconv.Atoi(first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signal := func(sig syscall.Signal) {
+		// The postmaster goes first, so that it makes no further process meanwhile.
+		_ = syscall.Kill(postmaster, sig)
+		for _, child := range children(t, postmaster) {
+			_ = syscall.Kill(child, sig)
+		}
+	}
+	signal(syscall.SIGSTOP)
+	thaw = sync.OnceFunc(func() { signal(syscall.SIGCONT) })
+	t.Cleanup(thaw)
+	return thaw
+}
+
+// children lists the processes that a process has started.
+func children(t testing.TB, process int) []int {
+	t.Helper()
+	listed, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", process, process))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []int
+	for _, field := range strings.Fields(string(listed)) {
+		child, err := strconv.Atoi(field)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, child)
+	}
+	return all
 }
 
 // Restart starts a killed server again, with all that it had acknowledged.

@@ -156,7 +156,8 @@ func (s *Service) exchange(ctx context.Context, a store.Account) (store.Account,
 		return a, s.Explain(a.Integration, errors.Join(err, later))
 	}
 	next := a
-	err = s.change(ctx, func(w store.Writer) error {
+	// What came must not be lost, however long the store takes: the old refresh token may be used up.
+	err = s.change(store.Patient(ctx), func(w store.Writer) error {
 		now, err := w.AccountByID(ctx, a.ID)
 		if err != nil || now.Version != a.Version {
 			return err // reconnected or unlinked meanwhile: what came is of no use

@@ -80,12 +80,13 @@ func (a *Appender) commitAll(ctx context.Context) {
 	}
 }
 
-// commit records a group at once. If that fails, every batch gets its own try, so that one bad batch does not take the others along.
+// commit records a group at once. If that fails, every batch gets its own try, so that one bad batch does not take the others along; while
+// the store is away, none of them would fare better.
 func (a *Appender) commit(ctx context.Context, group []*batch) {
 	if err := a.record(ctx, group); err != nil {
 		for _, b := range group {
 			b.err = err
-			if len(group) > 1 {
+			if len(group) > 1 && !store.IsAway(err) {
 				b.err = a.record(ctx, []*batch{b})
 			}
 		}

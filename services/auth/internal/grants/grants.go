@@ -113,7 +113,7 @@ func (m *Minter) lookGrant(ctx context.Context, signed string, now time.Time) (*
 		return nil, refused(err)
 	}
 	if err != nil {
-		return nil, rpcerr.New(rpcerr.Unavailable, "").WithCause(err)
+		return nil, store.Away(err)
 	}
 	if ended(id, now) {
 		return nil, refused(errors.New("the token has expired"))
@@ -136,7 +136,7 @@ func (m *Minter) find(ctx context.Context, bearer string) (store.Identity, error
 		case errors.Is(err, store.ErrNotFound):
 			continue
 		case err != nil:
-			return id, rpcerr.New(rpcerr.Unavailable, "").WithCause(err)
+			return id, store.Away(err)
 		case id.Kind != kindOf(bearer):
 			return id, refused(fmt.Errorf("a token of kind %s came as %s", id.Kind, kindOf(bearer)))
 		}

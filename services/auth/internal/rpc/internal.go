@@ -30,7 +30,7 @@ type Introspection struct {
 // get what this replica remembers from before.
 func (h Introspection) Introspect(ctx context.Context, r *iv1.IntrospectRequest) (*iv1.IntrospectResponse, error) {
 	if err := h.Hub.Sync(ctx); err != nil {
-		return nil, rpcerr.New(rpcerr.Unavailable, "").WithCause(err)
+		return nil, store.Away(err)
 	}
 	caller, err := h.Minter.Authenticate(ctx, r.GetToken(), r.GetSecondToken())
 	if err != nil {

@@ -31,11 +31,11 @@ func scanAccount(row scanner) (store.Account, error) {
 }
 
 func (r reader) Account(ctx context.Context, environmentID, id string) (store.Account, error) {
-	return scanAccount(r.q.QueryRowContext(ctx, selectAccount+" WHERE id = $1 AND environment_id = $2"+r.lock, id, environmentID))
+	return one(ctx, r, scanAccount, selectAccount+" WHERE id = $1 AND environment_id = $2"+r.lock, id, environmentID)
 }
 
 func (r reader) AccountByID(ctx context.Context, id string) (store.Account, error) {
-	return scanAccount(r.q.QueryRowContext(ctx, selectAccount+" WHERE id = $1"+r.lock, id))
+	return one(ctx, r, scanAccount, selectAccount+" WHERE id = $1"+r.lock, id)
 }
 
 func (r reader) Accounts(ctx context.Context, f store.AccountFilter, p store.Page) ([]store.Account, error) {
@@ -117,7 +117,7 @@ func scanLease(row scanner) (store.RefreshLease, error) {
 }
 
 func (w writer) RefreshLease(ctx context.Context, accountID string) (store.RefreshLease, error) {
-	return scanLease(w.q.QueryRowContext(ctx, `SELECT refresh_holder, refresh_until FROM accounts WHERE id = $1`, accountID))
+	return one(ctx, w.reader, scanLease, `SELECT refresh_holder, refresh_until FROM accounts WHERE id = $1`, accountID)
 }
 
 func (w writer) ClaimRefresh(ctx context.Context, accountID string, l store.RefreshLease, now time.Time, dead store.RefreshLease) (bool, error) {

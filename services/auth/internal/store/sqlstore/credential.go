@@ -53,9 +53,8 @@ func (r reader) DataKeys(ctx context.Context, notWrappedBy, afterAccount string,
 }
 
 func (r reader) CountDataKeys(ctx context.Context, notWrappedBy string) (int, error) {
-	var n int
-	err := r.q.QueryRowContext(ctx, "SELECT COUNT(*) FROM data_keys WHERE wrapped_by <> $1", notWrappedBy).Scan(&n)
-	return n, found("data keys", err)
+	n, err := one(ctx, r, scanNumber, "SELECT COUNT(*) FROM data_keys WHERE wrapped_by <> $1", notWrappedBy)
+	return int(n), err
 }
 
 func (r reader) WrappingKeys(ctx context.Context) ([]string, error) {

@@ -20,6 +20,8 @@ type DB struct {
 	// identify finds the owner of a secret, on lookups.
 	identify *sql.Stmt
 	lookups  *sql.DB
+	// limit bounds an operation; 0 does not. Reading within the process needs no bound, so that the reader has its own.
+	limit time.Duration
 	// follow finds what was revoked, on lookups; may be nil.
 	follow *sql.Stmt
 	// statements are what transactions run most; may be nil.
@@ -41,6 +43,8 @@ type dialect struct {
 	duplicate func(error) bool
 	// retry recognises a transaction that lost against another and may be run again.
 	retry func(error) bool
+	// refused recognises a commit that the database has answered: it did not take effect.
+	refused func(error) bool
 }
 
 // newDB prepares what is asked for on every introspection. The pools may be one and the same.
@@ -49,7 +53,14 @@ func newDB(ctx context.Context, lookups, read, write *sql.DB, d dialect) (*DB, e
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("store: prepare: %w", err), lookups.Close(), read.Close(), write.Close())
 	}
-	return &DB{reader: reader{q: read, bytewise: d.bytewise}, write: write, dialect: d, identify: identify, lookups: lookups}, nil
+	db := &DB{reader: reader{q: read, bytewise: d.bytewise}, write: write, dialect: d, identify: identify, lookups: lookups}
+	if !store.IsPatient(ctx) {
+		db.limit = answerWithin
+	}
+	if !d.local {
+		db.reader.limit = db.limit
+	}
+	return db, nil
 }
 
 // Close closes the database.
@@ -69,11 +80,13 @@ func (db *DB) Close() error {
 
 // TokenByHash finds the owner of a secret by the prepared statement.
 func (db *DB) TokenByHash(ctx context.Context, hash []byte) (store.Identity, error) {
-	ctx, err := db.brief(ctx)
+	ctx, cancel, err := db.brief(ctx)
 	if err != nil {
 		return store.Identity{}, fmt.Errorf("store: token: %w", err)
 	}
-	return scanIdentity(db.identify.QueryRowContext(ctx, hash))
+	defer cancel()
+	id, err := scanIdentity(db.identify.QueryRowContext(ctx, hash))
+	return id, judged(ctx, err)
 }
 
 // Events reads events by the prepared statement, if there is one: every introspection catches up first.
@@ -81,21 +94,24 @@ func (db *DB) Events(ctx context.Context, after int64, limit int) ([]store.Event
 	if db.follow == nil {
 		return db.reader.Events(ctx, after, limit)
 	}
-	ctx, err := db.brief(ctx)
+	ctx, cancel, err := db.brief(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("store: events: %w", err)
 	}
+	defer cancel()
 	rows, err := db.follow.QueryContext(ctx, after, limit)
-	return gather("events", scanEvent, rows, err)
+	all, err := gather("events", scanEvent, rows, err)
+	return all, judged(ctx, err)
 }
 
 // brief is the context of a look-up by key. Where the database is local, two goroutines that wait for the end of the context would cost more than
 // the look-up, and its pool has nothing that it could have to wait for.
-func (db *DB) brief(ctx context.Context) (context.Context, error) {
-	if !db.dialect.local {
-		return ctx, nil
+func (db *DB) brief(ctx context.Context) (context.Context, context.CancelFunc, error) {
+	if db.dialect.local {
+		return context.WithoutCancel(ctx), func() {}, ctx.Err()
 	}
-	return context.WithoutCancel(ctx), ctx.Err()
+	ctx, cancel := within(ctx, db.limit)
+	return ctx, cancel, nil
 }
 
 // attempts bounds how often a transaction is run.
@@ -103,33 +119,53 @@ const attempts = 5
 
 // Update runs f in one transaction.
 func (db *DB) Update(ctx context.Context, f func(store.Writer) error) error {
+	bounded, cancel := within(ctx, db.limit)
+	defer cancel()
 	for n := 1; ; n++ {
-		err := db.once(ctx, f)
+		err := db.once(ctx, bounded, f)
 		switch {
 		case err == nil:
 			return nil
-		case db.dialect.retry(err) && n < attempts:
+		case n < attempts && (db.dialect.retry(err) || store.IsPatient(ctx) && locked(err)):
 			continue
 		case db.dialect.duplicate(err):
 			return fmt.Errorf("%w: %w", store.ErrConflict, err)
 		default:
-			return err
+			return judged(bounded, err)
 		}
 	}
 }
 
-func (db *DB) once(ctx context.Context, f func(store.Writer) error) error {
-	tx, err := db.write.BeginTx(ctx, nil)
+// once tries a transaction. All of it is bounded, but within the process no more than the wait for the one connection that writes: what a transaction
+// does there takes no time, and its statements would wait for the end of the context at a cost.
+func (db *DB) once(ctx, bounded context.Context, f func(store.Writer) error) error {
+	conn, err := db.write.Conn(bounded)
+	if err != nil {
+		return fmt.Errorf("store: connect: %w", err)
+	}
+	defer conn.Close()
+	if !db.dialect.local {
+		ctx = bounded
+	}
+	tx, err := conn.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("store: begin: %w", err)
 	}
 	// After a commit this does nothing.
 	defer func() { _ = tx.Rollback() }()
-	if err := f(writer{reader{q: prepared{tx, db.statements}, lock: db.dialect.lock, bytewise: db.dialect.bytewise}}); err != nil {
+	// f has the context of the caller, which may outlive the transaction's.
+	if err := f(writer{reader{q: prepared{tx, ctx, db.statements}, lock: db.dialect.lock, bytewise: db.dialect.bytewise}}); err != nil {
 		return err
 	}
-	if err := tx.Commit(); err != nil {
+	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("store: commit: %w", err)
+	}
+	if err := tx.Commit(); err != nil {
+		err = fmt.Errorf("store: commit: %w", err)
+		if !db.dialect.refused(err) {
+			return store.InDoubt(err)
+		}
+		return err
 	}
 	return nil
 }
@@ -145,6 +181,8 @@ type querier interface {
 type reader struct {
 	q              querier
 	lock, bytewise string
+	// limit bounds an operation outside of a transaction; 0 does not.
+	limit time.Duration
 }
 
 // writer changes, in a transaction.
@@ -175,8 +213,19 @@ type scanner interface{ Scan(dest ...any) error }
 
 // collect reads all rows of a query.
 func collect[T any](ctx context.Context, r reader, what string, scan func(scanner) (T, error), query string, args ...any) ([]T, error) {
+	ctx, cancel := within(ctx, r.limit)
+	defer cancel()
 	rows, err := r.q.QueryContext(ctx, query, args...)
-	return gather(what, scan, rows, err)
+	all, err := gather(what, scan, rows, err)
+	return all, judged(ctx, err)
+}
+
+// one reads the row of a query.
+func one[T any](ctx context.Context, r reader, scan func(scanner) (T, error), query string, args ...any) (T, error) {
+	ctx, cancel := within(ctx, r.limit)
+	defer cancel()
+	v, err := scan(r.q.QueryRowContext(ctx, query, args...))
+	return v, judged(ctx, err)
 }
 
 // gather reads the rows that a query has answered, and closes them.
@@ -204,6 +253,18 @@ func scanText(row scanner) (string, error) {
 	var s string
 	err := row.Scan(&s)
 	return s, err
+}
+
+// scanBytes reads a row of some bytes.
+func scanBytes(row scanner) ([]byte, error) {
+	var b []byte
+	return b, found("bytes", row.Scan(&b))
+}
+
+// scanNumber reads a row of one number.
+func scanNumber(row scanner) (int64, error) {
+	var n int64
+	return n, found("number", row.Scan(&n))
 }
 
 // found turns the absence of a row into ErrNotFound.

@@ -16,7 +16,7 @@ func scanEnvironment(row scanner) (store.Environment, error) {
 }
 
 func (r reader) Environment(ctx context.Context, id string) (store.Environment, error) {
-	return scanEnvironment(r.q.QueryRowContext(ctx, selectEnvironment+" WHERE id = $1"+r.lock, id))
+	return one(ctx, r, scanEnvironment, selectEnvironment+" WHERE id = $1"+r.lock, id)
 }
 
 func (r reader) Environments(ctx context.Context) ([]store.Environment, error) {

@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/sando-dev/sando/services/auth/internal/store"
@@ -21,16 +20,14 @@ func (r reader) Events(ctx context.Context, after int64, limit int) ([]store.Eve
 }
 
 func (r reader) LastEvent(ctx context.Context) (int64, error) {
-	var last int64
-	err := r.q.QueryRowContext(ctx, `SELECT value FROM event_counter WHERE id = 1`).Scan(&last)
-	return last, found("event counter", err)
+	return one(ctx, r, scanNumber, `SELECT value FROM event_counter WHERE id = 1`)
 }
 
 func (w writer) Publish(ctx context.Context, e store.Event) error {
 	// The lock on the counter's row is held until the commit, so sequences become visible in order and without gaps.
-	err := w.q.QueryRowContext(ctx, `UPDATE event_counter SET value = value + 1 WHERE id = 1 RETURNING value`).Scan(&e.Sequence)
-	if err != nil {
-		return fmt.Errorf("store: event counter: %w", err)
+	var err error
+	if e.Sequence, err = one(ctx, w.reader, scanNumber, `UPDATE event_counter SET value = value + 1 WHERE id = 1 RETURNING value`); err != nil {
+		return err
 	}
 	return w.exec(ctx, "publish", `INSERT INTO events (sequence, token_ids, account_ids, answers, signing_keys, at) VALUES ($1, $2, $3, $4, $5, $6)`,
 		e.Sequence, list(e.TokenIDs), list(e.AccountIDs), list(e.Answers), e.SigningKeys, micros(e.At))

@@ -20,9 +20,9 @@ func scanLink(row scanner) (store.Link, error) {
 }
 
 func (r reader) LinkByHash(ctx context.Context, hash []byte) (store.Link, error) {
-	return scanLink(r.q.QueryRowContext(ctx, `SELECT l.id, l.environment_id, l.tenant_id, l.account_id, l.integration, l.context, l.scopes,
+	return one(ctx, r, scanLink, `SELECT l.id, l.environment_id, l.tenant_id, l.account_id, l.integration, l.context, l.scopes,
 		l.redirect_uri, l.persist, l.created_by, l.created_at, l.expires_at, l.completed_at, s.expires_at
-		FROM secrets s JOIN links l ON l.id = s.owner_id WHERE s.hash = $1`+r.lock, hash))
+		FROM secrets s JOIN links l ON l.id = s.owner_id WHERE s.hash = $1`+r.lock, hash)
 }
 
 func (w writer) InsertLink(ctx context.Context, l store.Link, hash []byte) error {

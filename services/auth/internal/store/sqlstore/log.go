@@ -2,9 +2,7 @@ package sqlstore
 
 import (
 	"context"
-	"database/sql"
 	"errors"
-	"fmt"
 	"math"
 	"slices"
 	"time"
@@ -150,17 +148,22 @@ func (r reader) LogEndBefore(ctx context.Context, environmentID string, before t
 
 // sequence reads one number; 0 for none.
 func (r reader) sequence(ctx context.Context, query string, args ...any) (int64, error) {
-	var n int64
-	if err := r.q.QueryRowContext(ctx, query, args...).Scan(&n); err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return 0, fmt.Errorf("store: log: %w", err)
+	n, err := one(ctx, r, scanNumber, query, args...)
+	if errors.Is(err, store.ErrNotFound) {
+		return 0, nil
 	}
-	return n, nil
+	return n, err
 }
 
 func (r reader) ChainHead(ctx context.Context, environmentID string) (store.ChainHead, error) {
-	h := store.ChainHead{EnvironmentID: environmentID}
-	err := r.q.QueryRowContext(ctx, selectHead+r.lock, environmentID).Scan(&h.Sequence, &h.Hash, &h.PrunedSequence, &h.PrunedHash)
-	return h, found("chain", err)
+	h, err := one(ctx, r, scanHead, selectHead+r.lock, environmentID)
+	h.EnvironmentID = environmentID
+	return h, err
+}
+
+func scanHead(row scanner) (store.ChainHead, error) {
+	var h store.ChainHead
+	return h, found("chain", row.Scan(&h.Sequence, &h.Hash, &h.PrunedSequence, &h.PrunedHash))
 }
 
 func (w writer) AppendLog(ctx context.Context, head store.ChainHead, entries []store.LogEntry) error {

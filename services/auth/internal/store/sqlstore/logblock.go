@@ -31,10 +31,9 @@ func (w writer) insertBlock(ctx context.Context, entries []store.LogEntry) error
 
 // entriesOf reads the entries of a block.
 func (r reader) entriesOf(ctx context.Context, s summary) ([]store.LogEntry, error) {
-	var packed []byte
-	err := r.q.QueryRowContext(ctx, `SELECT entries FROM log_blocks WHERE environment_id = $1 AND last_sequence = $2`, s.environmentID, s.last).Scan(&packed)
+	packed, err := one(ctx, r, scanBytes, `SELECT entries FROM log_blocks WHERE environment_id = $1 AND last_sequence = $2`, s.environmentID, s.last)
 	if err != nil {
-		return nil, found("log block", err)
+		return nil, err
 	}
 	return s.unpack(packed)
 }

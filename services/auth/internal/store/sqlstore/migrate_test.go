@@ -22,7 +22,7 @@ func TestMigrationsKeepData(t *testing.T) {
 		connect func() (*sql.DB, dialect)
 	}{
 		{"sqlite", func() (*sql.DB, dialect) {
-			db, err := connectSQLite(filepath.Join(t.TempDir(), "auth.db"))
+			db, err := connectSQLite(filepath.Join(t.TempDir(), "auth.db"), lockWithin)
 			if err != nil {
 				t.Fatal(err)
 			}

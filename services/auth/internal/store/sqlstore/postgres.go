@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/sando-dev/sando/kit/postgres"
@@ -17,6 +16,8 @@ import (
 const (
 	// maxConnections is how many connections one process takes; several replicas share the server's.
 	maxConnections = 24
+	// connectWithin bounds the opening of a connection where the URL does not (connect_timeout): who wants one may have left, but the next one needs it.
+	connectWithin = 10 * time.Second
 	// connectionLife lets balancers in front of a cluster move connections.
 	connectionLife = 30 * time.Minute
 )
@@ -60,6 +61,9 @@ func connectPostgres(ctx context.Context, url string, bound ...func(parameters m
 	for _, f := range bound {
 		f(cfg.RuntimeParams)
 	}
+	if cfg.ConnectTimeout == 0 {
+		cfg.ConnectTimeout = connectWithin
+	}
 	pool := stdlib.OpenDB(*cfg)
 	pool.SetMaxOpenConns(maxConnections)
 	pool.SetMaxIdleConns(maxConnections)
@@ -82,12 +86,15 @@ func postgresDialect() dialect {
 			code := postgresCode(err)
 			return code == "40001" || code == "40P01" // serialization_failure, deadlock_detected
 		},
+		// The driver calls some errors safe to retry that come after the commit was sent, so nothing but the server's own word counts.
+		refused: func(err error) bool {
+			_, answered := postgres.Answered(err)
+			return answered
+		},
 	}
 }
 
 func postgresCode(err error) string {
-	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
-		return e.Code
-	}
-	return ""
+	state, _ := postgres.Answered(err)
+	return state
 }

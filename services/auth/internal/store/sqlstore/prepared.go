@@ -7,9 +7,11 @@ import (
 	"fmt"
 )
 
-// prepared is a transaction whose most frequent statements need not be parsed again; others go as they come.
+// prepared is a transaction whose most frequent statements need not be parsed again; others go as they come. Statements end with the transaction's
+// context, which is that of whoever runs them but for the bound.
 type prepared struct {
 	*sql.Tx
+	ctx        context.Context
 	statements statements
 }
 
@@ -41,23 +43,23 @@ func (s statements) close() error {
 	return err
 }
 
-func (p prepared) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+func (p prepared) QueryContext(_ context.Context, query string, args ...any) (*sql.Rows, error) {
 	if s, ok := p.statements[query]; ok {
-		return p.StmtContext(ctx, s).QueryContext(ctx, args...)
+		return p.StmtContext(p.ctx, s).QueryContext(p.ctx, args...)
 	}
-	return p.Tx.QueryContext(ctx, query, args...)
+	return p.Tx.QueryContext(p.ctx, query, args...)
 }
 
-func (p prepared) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+func (p prepared) QueryRowContext(_ context.Context, query string, args ...any) *sql.Row {
 	if s, ok := p.statements[query]; ok {
-		return p.StmtContext(ctx, s).QueryRowContext(ctx, args...)
+		return p.StmtContext(p.ctx, s).QueryRowContext(p.ctx, args...)
 	}
-	return p.Tx.QueryRowContext(ctx, query, args...)
+	return p.Tx.QueryRowContext(p.ctx, query, args...)
 }
 
-func (p prepared) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+func (p prepared) ExecContext(_ context.Context, query string, args ...any) (sql.Result, error) {
 	if s, ok := p.statements[query]; ok {
-		return p.StmtContext(ctx, s).ExecContext(ctx, args...)
+		return p.StmtContext(p.ctx, s).ExecContext(p.ctx, args...)
 	}
-	return p.Tx.ExecContext(ctx, query, args...)
+	return p.Tx.ExecContext(p.ctx, query, args...)
 }

@@ -10,20 +10,27 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"time"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/sando-dev/sando/services/auth/internal/store"
 )
 
 // OpenSQLite opens the database at path, which it makes with mode 0600 when there is none. One connection writes, several read, and
 // others only look tokens up; deleted content is overwritten, and a commit is on disk before it is reported.
 func OpenSQLite(ctx context.Context, path string) (*DB, error) {
-	write, err := connectSQLite(path)
-	if err != nil {
+	if err := bringSQLite(ctx, path); err != nil {
 		return nil, err
 	}
-	if err := bring(ctx, write, sqliteDialect()); err != nil {
-		return nil, errors.Join(err, write.Close())
+	wait := answerWithin
+	if store.IsPatient(ctx) {
+		wait = lockWithin
+	}
+	write, err := connectSQLite(path, wait)
+	if err != nil {
+		return nil, err
 	}
 	read, err := readSQLite(path)
 	if err != nil {
@@ -55,8 +62,20 @@ func CheckSQLite(ctx context.Context, path string) error {
 	return errors.Join(current(ctx, read, sqliteDialect()), read.Close())
 }
 
+// bringSQLite makes the database, or brings it up to date; another process may be doing the same.
+func bringSQLite(ctx context.Context, path string) error {
+	write, err := connectSQLite(path, lockWithin)
+	if err != nil {
+		return err
+	}
+	return errors.Join(bring(ctx, write, sqliteDialect()), write.Close())
+}
+
+// lockWithin is how long those who can wait do so for another process that holds the database.
+const lockWithin = 10 * time.Second
+
 // connectSQLite opens the writing connection.
-func connectSQLite(path string) (*sql.DB, error) {
+func connectSQLite(path string, wait time.Duration) (*sql.DB, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("store: %w", err)
 	}
@@ -67,7 +86,7 @@ func connectSQLite(path string) (*sql.DB, error) {
 	if err := f.Close(); err != nil {
 		return nil, fmt.Errorf("store: %w", err)
 	}
-	write, err := sql.Open("sqlite", dsn(path, "journal_mode(WAL)"))
+	write, err := sql.Open("sqlite", dsn(path, wait, "journal_mode(WAL)"))
 	if err != nil {
 		return nil, fmt.Errorf("store: %w", err)
 	}
@@ -82,7 +101,7 @@ const readerCache = "cache_size(-256)"
 
 // readSQLite makes a pool of connections that read.
 func readSQLite(path string) (*sql.DB, error) {
-	read, err := sql.Open("sqlite", dsn(path, "query_only(1)", readerCache))
+	read, err := sql.Open("sqlite", dsn(path, lockWithin, "query_only(1)", readerCache))
 	if err != nil {
 		return nil, fmt.Errorf("store: %w", err)
 	}
@@ -92,10 +111,10 @@ func readSQLite(path string) (*sql.DB, error) {
 	return read, nil
 }
 
-func dsn(path string, pragmas ...string) string {
+func dsn(path string, wait time.Duration, pragmas ...string) string {
 	q := url.Values{"_txlock": {"immediate"}}
 	// The time to wait comes first: switching to WAL may have to wait already.
-	q.Add("_pragma", "busy_timeout(10000)")
+	q.Add("_pragma", fmt.Sprintf("busy_timeout(%d)", wait.Milliseconds()))
 	for _, p := range pragmas {
 		q.Add("_pragma", p)
 	}
@@ -115,6 +134,8 @@ func sqliteDialect() dialect {
 		},
 		// A writer waits for its turn, so nothing is lost by a conflict.
 		retry: func(error) bool { return false },
+		// Whatever a commit answers but success, it was not made, or is undone when the file is next opened.
+		refused: func(error) bool { return true },
 	}
 }
 

@@ -42,16 +42,16 @@ func scanIdentity(row scanner) (store.Identity, error) {
 }
 
 func (r reader) TokenByHash(ctx context.Context, hash []byte) (store.Identity, error) {
-	return scanIdentity(r.q.QueryRowContext(ctx, selectIdentity+" WHERE s.hash = $1", hash))
+	return one(ctx, r, scanIdentity, selectIdentity+" WHERE s.hash = $1", hash)
 }
 
 func (r reader) TokenByID(ctx context.Context, id string) (store.Identity, error) {
-	return scanIdentity(r.q.QueryRowContext(ctx, `SELECT `+tokenColumns+`, e.mcp_origins, t.expires_at
-		FROM tokens t JOIN environments e ON e.id = t.environment_id WHERE t.id = $1`, id))
+	return one(ctx, r, scanIdentity, `SELECT `+tokenColumns+`, e.mcp_origins, t.expires_at
+		FROM tokens t JOIN environments e ON e.id = t.environment_id WHERE t.id = $1`, id)
 }
 
 func (r reader) Token(ctx context.Context, environmentID, kind, id string) (store.Token, error) {
-	return scanToken(r.q.QueryRowContext(ctx, selectToken+" WHERE t.id = $1 AND t.environment_id = $2 AND t.kind = $3"+r.lock, id, environmentID, kind))
+	return one(ctx, r, scanToken, selectToken+" WHERE t.id = $1 AND t.environment_id = $2 AND t.kind = $3"+r.lock, id, environmentID, kind)
 }
 
 func (r reader) Tokens(ctx context.Context, f store.TokenFilter, p store.Page) ([]store.Token, error) {
