@@ -187,6 +187,7 @@ func listWorkflowAudit(c *call) (reply, error) {
 	}
 	slices.SortStableFunc(events, func(a, b auditEvent) int { return b.created.Compare(a.created) })
 	rows := []wire.Object{}
+	offset = max(offset+c.shift, 0)
 	for _, e := range events[min(offset, len(events)):min(offset+limit, len(events))] {
 		rows = append(rows, c.org.workflowEvent(e))
 	}

@@ -7,6 +7,7 @@ package emulator
 
 import (
 	"crypto/sha256"
+	"crypto/tls"
 	"encoding/hex"
 	"net/http"
 	"path"
@@ -28,6 +29,9 @@ type Emulator struct {
 	faults   faults
 	requests requestLog
 	rendered rendered
+
+	certificate *tls.Certificate // nil without TLS
+	ca          []byte           // see CA
 }
 
 // keyed is a key with the organisation it opens.
@@ -45,16 +49,30 @@ func New(o Options) *Emulator {
 	e := &Emulator{opts: o.complete(), mux: http.NewServeMux()}
 	e.meter = quota.New(quota.Window(e.opts.RateWindow))
 	e.storage = newStorage(e)
+	if err := e.certify(); err != nil {
+		panic(err)
+	}
 	e.seed()
 	for _, rt := range routes() {
 		e.mux.HandleFunc(rt.method+" "+BasePath+rt.path, func(w http.ResponseWriter, r *http.Request) { e.serve(&rt, w, r) })
 	}
 	e.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { e.serve(nil, w, r) })
-	e.mux.Handle(storagePath, e.storage)
+	if o.StorageListen == "" {
+		e.mux.Handle(storagePath, e.storage)
+	}
 	if o.Control {
 		e.mux.Handle(ControlPath+"/", e.control())
 	}
 	return e
+}
+
+// certify finds or makes the certificate.
+func (e *Emulator) certify() (err error) {
+	e.certificate = e.opts.Certificate
+	if e.opts.TLS && e.certificate == nil {
+		e.certificate, e.ca, err = makeCertificate(e.opts.TLSNames)
+	}
+	return err
 }
 
 // ServeHTTP answers one request. A path that is not clean fits no route: the mux alone would redirect it, which Torii

@@ -1,6 +1,8 @@
 package emulator
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"path"
@@ -23,6 +25,9 @@ const (
 	FaultResetBefore  FaultKind = "reset-before"  // the connection is reset, nothing was done
 	FaultGzipBomb     FaultKind = "gzip-bomb"     // Bytes (default 1 GiB) of JSON in about a thousandth of them
 	FaultWrongContent FaultKind = "wrong-content" // 200 with an HTML page
+	FaultUnavailable  FaultKind = "unavailable"   // 503 in Torii's JSON with the header Retry-After when RetryAfter is set
+	FaultEdgePage     FaultKind = "edge-page"     // Status (default 502) with an edge's HTML page, such as 200, 403, 502, 503
+	FaultEcho         FaultKind = "echo"          // Status (default 400) whose message quotes the request's key, see Text and Encoding
 )
 
 // Faults that spoil the handler's answer. Writes are done.
@@ -37,15 +42,43 @@ const (
 	FaultHugeHeaders   FaultKind = "huge-headers"   // Bytes (default 1 MiB) of headers
 	FaultDuplicateKeys FaultKind = "duplicate-keys" // the first member comes again at the end, as null
 	FaultBigNumbers    FaultKind = "big-numbers"    // every id is raised by 2^53+1
+	FaultBadUTF8       FaultKind = "bad-utf8"       // the byte 0xFF in every name
+	FaultLoneSurrogate FaultKind = "lone-surrogate" // \ud800 in every name
+)
+
+// Faults of the framing. Writes are done. Bytes are put on the wire as Record, Segment and Close say; the connection is
+// answered further unless Close ends it, so that a client which keeps it meets what is left over.
+const (
+	FaultSplit       FaultKind = "split"        // the answer as it is, in records and segments as told
+	FaultDoubled     FaultKind = "doubled"      // the answer twice, the second one after Delay (default at once)
+	FaultSurplus     FaultKind = "surplus"      // the answer, and after Delay (default at once) the bytes of Text
+	FaultBodyUnasked FaultKind = "body-unasked" // a body where none may be: Status 204 (default) or 304, or the answer to HEAD; see Framing
+	FaultShortLength FaultKind = "short-length" // a Content-Length that is Bytes (default half) too small
+	FaultLongLength  FaultKind = "long-length"  // a Content-Length that is Bytes (default 10) too large
 )
 
 // Faults of cursor-paged lists.
 const (
-	FaultCursorLoop    FaultKind = "cursor-loop"    // nextCursor never ends and never changes
-	FaultRowInserted   FaultKind = "row-inserted"   // a continued page repeats the row before it
-	FaultRowRemoved    FaultKind = "row-removed"    // a continued page skips a row
+	FaultCursorLoop  FaultKind = "cursor-loop"  // nextCursor never ends and never changes
+	FaultCursorValue FaultKind = "cursor-value" // nextCursor is the JSON of Text (default true)
+	FaultEmptyPage   FaultKind = "empty-page"   // no rows, but a nextCursor that leads to them
+)
+
+// Faults of every list: those with a cursor, an offset or a startIndex, and those that come whole. On a paged list the
+// first two change continued pages only.
+const (
+	FaultRowInserted   FaultKind = "row-inserted"   // a continued page repeats the Rows (default 1) before it; a whole list has new ones at its head
+	FaultRowRemoved    FaultKind = "row-removed"    // a continued page skips Rows (default 1); a whole list lacks its first
+	FaultRowsMoved     FaultKind = "rows-moved"     // the first Rows (default 1) of the page stand at its end
 	FaultDuplicateRows FaultKind = "duplicate-rows" // the last row of the page comes twice
-	FaultEmptyPage     FaultKind = "empty-page"     // no rows, but a nextCursor that leads to them
+	FaultEqualIDs      FaultKind = "equal-ids"      // the first Rows (default 3) of the page have the id of the first
+)
+
+// What Fault.Close says of the connection after a fault of the framing. The default, empty, goes on answering.
+const (
+	CloseNotify = "close-notify" // TLS says goodbye in the same segment (a FIN without TLS); the peer may close in peace
+	CloseEnd    = "end"          // the TCP connection ends, without a word of TLS
+	CloseReset  = "reset"        // a TCP reset
 )
 
 // Fault is an order to go wrong. The zero filters match every request of the API.
@@ -64,14 +97,27 @@ type Fault struct {
 	Location   string        `json:"location,omitempty"`
 	Delay      time.Duration `json:"-"` // "delay" in the control routes, such as "250ms"
 	Bytes      int64         `json:"bytes,omitempty"`
+	Rows       int           `json:"rows,omitempty"`
+
+	// Text is the bytes of surplus, the nextCursor of cursor-value, the message of echo and the title of edge-page. In
+	// the last two {key} stands for the key that the request carried, written as Encoding says.
+	Text     string   `json:"text,omitempty"`
+	Encoding Encoding `json:"encoding,omitempty"`
+
+	Framing string `json:"framing,omitempty"` // of body-unasked: "length" (default), "none" or "chunked"
+	Record  int    `json:"record,omitempty"`  // bytes in a TLS record at most; 0 makes each answer one record, if it fits
+	Segment int    `json:"segment,omitempty"` // bytes in a TCP segment at most; 0 puts everything in one
+	Close   string `json:"close,omitempty"`
 }
 
 // faultKinds lists every kind, for validation and documentation.
 func faultKinds() []FaultKind {
 	return []FaultKind{
 		FaultStatus, FaultRateLimited, FaultUnauthorized, FaultForbidden, FaultRedirect, FaultResetBefore, FaultGzipBomb, FaultWrongContent,
+		FaultUnavailable, FaultEdgePage, FaultEcho,
 		FaultSlow, FaultTrickle, FaultCut, FaultResetMidBody, FaultResetAfter, FaultBadJSON, FaultEmptyBody, FaultHugeHeaders, FaultDuplicateKeys, FaultBigNumbers,
-		FaultCursorLoop, FaultRowInserted, FaultRowRemoved, FaultDuplicateRows, FaultEmptyPage,
+		FaultBadUTF8, FaultLoneSurrogate, FaultSplit, FaultDoubled, FaultSurplus, FaultBodyUnasked, FaultShortLength, FaultLongLength,
+		FaultCursorLoop, FaultCursorValue, FaultEmptyPage, FaultRowInserted, FaultRowRemoved, FaultRowsMoved, FaultDuplicateRows, FaultEqualIDs,
 	}
 }
 
@@ -86,8 +132,37 @@ func (f Fault) validate() error {
 	if f.Operation != "" && !slices.Contains(Operations(), f.Operation) {
 		return fmt.Errorf("emulator: unknown operation %q", f.Operation)
 	}
-	if f.Kind == FaultStatus && f.Status != 0 && (f.Status < 200 || f.Status > 599) {
+	if f.Status != 0 && (f.Status < 200 || f.Status > 599) {
 		return fmt.Errorf("emulator: fault status %d is not between 200 and 599", f.Status)
+	}
+	if f.Kind == FaultBodyUnasked && f.Status != 0 && f.Status != http.StatusNoContent && f.Status != http.StatusNotModified {
+		return fmt.Errorf("emulator: a body is unasked for with 204 and 304, not with %d", f.Status)
+	}
+	if f.Kind == FaultCursorValue && f.Text != "" && !json.Valid([]byte(f.Text)) {
+		return fmt.Errorf("emulator: fault text %q is no JSON", f.Text)
+	}
+	if f.Kind == FaultSurplus && f.Text == "" {
+		return errors.New("emulator: a surplus needs the text that comes after the answer")
+	}
+	if min(int64(min(f.Rows, f.Record, f.Segment)), f.Bytes) < 0 || f.Delay < 0 {
+		return errors.New("emulator: rows, record, segment, bytes and delay of a fault are never negative")
+	}
+	return f.validateChoices()
+}
+
+// validateChoices checks the members that take one of a few words.
+func (f Fault) validateChoices() error {
+	for _, member := range []struct {
+		name, value string
+		choices     []string
+	}{
+		{"encoding", string(f.Encoding), encodingNames()},
+		{"framing", f.Framing, []string{framingLength, framingNone, framingChunked}},
+		{"close", f.Close, []string{CloseNotify, CloseEnd, CloseReset}},
+	} {
+		if member.value != "" && !slices.Contains(member.choices, member.value) {
+			return fmt.Errorf("emulator: fault %s %q is not one of %s", member.name, member.value, strings.Join(member.choices, ", "))
+		}
 	}
 	return nil
 }
@@ -101,7 +176,7 @@ func (f Fault) matches(rt *route, r *http.Request) bool {
 		return false
 	}
 	if f.Kind == FaultRowInserted || f.Kind == FaultRowRemoved {
-		if !r.URL.Query().Has("cursor") {
+		if rt != nil && rt.paged() && !continued(r.URL.Query()) {
 			return false
 		}
 	}

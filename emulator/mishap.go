@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
-	"net"
 	"net/http"
 	"regexp"
 	"strconv"
@@ -17,7 +16,7 @@ import (
 const htmlType = "text/html; charset=utf-8"
 
 // instead is the answer of a fault that keeps the request from its handler; done is false for every other fault.
-func (f *Fault) instead() (rep reply, done bool) {
+func (f *Fault) instead(rt *route, r *http.Request) (rep reply, done bool) {
 	if f == nil {
 		return reply{}, false
 	}
@@ -25,11 +24,7 @@ func (f *Fault) instead() (rep reply, done bool) {
 	case FaultStatus:
 		return f.statusReply(), true
 	case FaultRateLimited:
-		rep = (&problem{status: http.StatusTooManyRequests, message: "Rate limit exceeded"}).reply()
-		if f.RetryAfter != "" {
-			rep.header.Set("Retry-After", f.RetryAfter)
-		}
-		return rep, true
+		return f.retryAfter((&problem{status: http.StatusTooManyRequests, message: "Rate limit exceeded"}).reply()), true
 	case FaultUnauthorized:
 		return (&problem{status: http.StatusUnauthorized, message: "Invalid API key"}).reply(), true
 	case FaultForbidden:
@@ -38,6 +33,12 @@ func (f *Fault) instead() (rep reply, done bool) {
 		return reply{status: http.StatusFound, header: http.Header{"Location": {f.Location}}}, true
 	case FaultWrongContent:
 		return page(http.StatusOK, "Sign in"), true
+	case FaultUnavailable:
+		return f.retryAfter((&problem{status: http.StatusServiceUnavailable, message: "Service is temporarily unavailable"}).reply()), true
+	case FaultEdgePage:
+		return f.edgePage(r), true
+	case FaultEcho:
+		return f.echo(rt, r), true
 	case FaultResetBefore, FaultGzipBomb:
 		return reply{status: http.StatusOK, header: http.Header{}}, true
 	}
@@ -48,13 +49,17 @@ func (f *Fault) statusReply() reply {
 	status := cmp.Or(f.Status, http.StatusInternalServerError)
 	switch status {
 	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-		rep := page(status, http.StatusText(status))
-		if f.RetryAfter != "" {
-			rep.header.Set("Retry-After", f.RetryAfter)
-		}
-		return rep
+		return f.retryAfter(page(status, http.StatusText(status)))
 	}
-	return (&problem{status: status, message: "An internal server error occurred"}).reply()
+	return f.retryAfter((&problem{status: status, message: "An internal server error occurred"}).reply())
+}
+
+// retryAfter adds the header where the fault names one.
+func (f *Fault) retryAfter(rep reply) reply {
+	if f.RetryAfter != "" {
+		rep.header.Set("Retry-After", f.RetryAfter)
+	}
+	return rep
 }
 
 // page is what a balancer or a login wall shows.
@@ -70,9 +75,9 @@ func (f *Fault) bend() paging {
 	}
 	switch f.Kind {
 	case FaultRowInserted:
-		return paging{shift: -1}
+		return paging{shift: -cmp.Or(f.Rows, 1)}
 	case FaultRowRemoved:
-		return paging{shift: 1}
+		return paging{shift: cmp.Or(f.Rows, 1)}
 	case FaultDuplicateRows:
 		return paging{duplicate: true}
 	case FaultCursorLoop:
@@ -84,7 +89,7 @@ func (f *Fault) bend() paging {
 }
 
 // deliver sends a reply, spoilt by the fault if there is one.
-func (f *Fault) deliver(w http.ResponseWriter, r *http.Request, rep reply) {
+func (f *Fault) deliver(rt *route, w http.ResponseWriter, r *http.Request, rep reply) {
 	if f == nil {
 		write(w, r, rep)
 		return
@@ -106,12 +111,15 @@ func (f *Fault) deliver(w http.ResponseWriter, r *http.Request, rep reply) {
 	case FaultCut, FaultResetMidBody:
 		f.cut(w, r, rep)
 		return
+	case FaultSplit, FaultDoubled, FaultSurplus, FaultBodyUnasked, FaultShortLength, FaultLongLength:
+		f.frame(w, r, rep)
+		return
 	}
-	write(w, r, f.spoil(rep))
+	write(w, r, f.spoil(rt, rep))
 }
 
 // spoil changes the bytes of a reply that is then sent in good order.
-func (f *Fault) spoil(rep reply) reply {
+func (f *Fault) spoil(rt *route, rep reply) reply {
 	rep = rep.fresh()
 	rep.packed = nil
 	switch f.Kind {
@@ -125,6 +133,14 @@ func (f *Fault) spoil(rep reply) reply {
 		rep.body = repeatFirstKey(rep.body)
 	case FaultBigNumbers:
 		rep.body = raiseIDs(rep.body)
+	case FaultBadUTF8:
+		rep.body = spoilNames(rep.body, []byte{0xff})
+	case FaultLoneSurrogate:
+		rep.body = spoilNames(rep.body, []byte(`\ud800`))
+	case FaultCursorValue:
+		rep.body = replaceCursor(rep.body, cmp.Or(f.Text, "true"))
+	case FaultRowInserted, FaultRowRemoved, FaultRowsMoved, FaultDuplicateRows, FaultEqualIDs:
+		rep.body = f.rearrange(rt, rep.body)
 	}
 	return rep
 }
@@ -200,19 +216,11 @@ func (f *Fault) bomb(w http.ResponseWriter) {
 	w.Write(compress([]byte(`],"count":0,"total":0,"nextCursor":null}`))) //nolint:errcheck // the end
 }
 
-// reset breaks the connection with a TCP reset, so that the peer cannot mistake it for an orderly end. Where there is
-// no TCP connection to reset, the answer is aborted.
+// reset breaks the connection with a TCP reset. Where there is no connection to reset, the answer is aborted.
 func reset(w http.ResponseWriter) {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		panic(http.ErrAbortHandler)
 	}
-	inner := conn
-	if secure, ok := conn.(interface{ NetConn() net.Conn }); ok {
-		inner = secure.NetConn()
-	}
-	if tcp, ok := inner.(*net.TCPConn); ok {
-		tcp.SetLinger(0) //nolint:errcheck // Close then resets if it can
-	}
-	inner.Close() //nolint:errcheck // there is nothing to do about it
+	breakOff(conn)
 }

@@ -1,6 +1,8 @@
 package emulator
 
 import (
+	"crypto/tls"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -129,9 +131,18 @@ type Options struct {
 	// ActionTime is how long started work takes by the clock: workflow actions, parsings, syncs. Default 5 s.
 	ActionTime time.Duration
 
-	// StorageURL is the origin of signed upload and download links, for tests that serve the emulator on a second
-	// address to stand for S3. Default: the origin the request came to.
+	// StorageURL is the origin of signed upload and download links, for tests that serve Storage on a second address to
+	// stand for S3. Default: the origin the request came to.
 	StorageURL string
+	// StorageListen is an address, such as 127.0.0.1:0, where a Server serves the storage alone: signed links lead there,
+	// and the API's origin has no storage. Default: the storage lies on the API's origin.
+	StorageListen string
+
+	// TLS lets a Server speak TLS, with Certificate or, without one, with a certificate that New makes for localhost,
+	// 127.0.0.1, ::1 and TLSNames. CA returns what vouches for that.
+	TLS         bool
+	TLSNames    []string         // further names and addresses of the certificate that is made
+	Certificate *tls.Certificate // implies TLS
 }
 
 // complete fills in defaults.
@@ -217,6 +228,9 @@ func (o Options) Validate() error {
 	}
 	if o.RateScope != PerOrg && o.RateScope != PerKey {
 		return fmt.Errorf("emulator: unknown RateScope %q", o.RateScope)
+	}
+	if len(o.TLSNames) > 0 && (!o.TLS || o.Certificate != nil) {
+		return errors.New("emulator: TLSNames are for the certificate that TLS makes; set TLS, and no Certificate")
 	}
 	return validateOrgs(o.Orgs)
 }

@@ -91,8 +91,9 @@ func listSCIMUsers(c *call) (reply, error) {
 		return reply{}, err
 	}
 	start = max(start, 1)
+	first := max(start-1+c.shift, 0)
 	resources := []wire.Object{}
-	for _, u := range found[min(start-1, len(found)):min(start-1+count, len(found))] {
+	for _, u := range found[min(first, len(found)):min(first+count, len(found))] {
 		resources = append(resources, u.scimResource())
 	}
 	// The URN is the one of Torii's own example; RFC 7644 would have ListResponse here.

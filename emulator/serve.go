@@ -49,7 +49,7 @@ func (e *Emulator) serve(rt *route, w http.ResponseWriter, r *http.Request) {
 	in := readBody(rt, r)
 	f := e.faults.take(rt, r)
 	entry := e.newEntry(rt, r, in, f)
-	rep, done := f.instead()
+	rep, done := f.instead(rt, r)
 	if !done {
 		var key keyed
 		rep, key = e.respond(rt, r, in, f.bend())
@@ -61,7 +61,7 @@ func (e *Emulator) serve(rt *route, w http.ResponseWriter, r *http.Request) {
 	if !wait(r.Context(), e.opts.Delay) {
 		return
 	}
-	f.deliver(w, r, rep)
+	f.deliver(rt, w, r, rep)
 }
 
 func orgOf(key keyed) int64 {

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -27,6 +28,7 @@ const (
 // storage holds the bytes of files and hands them out by signed address.
 type storage struct {
 	e      *Emulator
+	origin atomic.Pointer[string] // of links, where a Server has chosen one
 	secret []byte
 	mu     sync.Mutex
 	files  map[string][]byte // "<organisation>/<path>"
@@ -82,6 +84,9 @@ func (s *storage) get(org int64, where string) ([]byte, bool) {
 // sign returns an address that allows one method on one file for five minutes.
 func (s *storage) sign(r *http.Request, method string, org int64, where, mediaType string, now time.Time) string {
 	origin := s.e.opts.StorageURL
+	if own := s.origin.Load(); own != nil {
+		origin = *own
+	}
 	if origin == "" {
 		origin = "http://" + r.Host
 		if r.TLS != nil {

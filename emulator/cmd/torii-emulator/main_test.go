@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -52,6 +54,56 @@ func TestRunServesUntilItIsTold(t *testing.T) {
 	}
 }
 
+func TestRunSpeaksTLSAndKeepsStorageApart(t *testing.T) {
+	dir := t.TempDir()
+	file, ca := filepath.Join(dir, "ready.json"), filepath.Join(dir, "ca.pem")
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	output, stdout := io.Pipe()
+	ended := make(chan error, 1)
+	go func() {
+		ended <- run(ctx, []string{
+			"--listen", "127.0.0.1:0", "--tls", "--tls-name", "torii.test", "--tls-ca-file", ca, "--storage-listen", "127.0.0.1:0", "--ready-file", file,
+			"--scim-key", "scim=7", "--key", "full=7", "--strict-scim",
+		}, stdout, io.Discard)
+		stdout.Close()
+	}()
+	printed := make([]byte, 200)
+	n, err := output.Read(printed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	url := strings.TrimSpace(string(printed[:n]))
+	ready := readReady(t, file)
+	trusted, err := os.ReadFile(ca)
+	if err != nil || string(trusted) != ready["ca"] || ready["api_key"] != "full" || !strings.HasPrefix(ready["storage_url"], "https://127.0.0.1:") || strings.HasPrefix(url, ready["storage_url"]) {
+		t.Errorf("ready file %v, %v", ready, err)
+	}
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(trusted)
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, ServerName: "torii.test"}}}
+	for key, want := range map[string]int{"full": http.StatusForbidden, "scim": http.StatusOK} {
+		r, err := http.NewRequest(http.MethodGet, url+"/scim/v2/Users", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer "+key)
+		response, err := client.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		if response.StatusCode != want {
+			t.Errorf("%s: status %d, want %d", key, response.StatusCode, want)
+		}
+	}
+	client.CloseIdleConnections()
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
 func readReady(t *testing.T, file string) map[string]string {
 	t.Helper()
 	content, err := os.ReadFile(file)
@@ -89,7 +141,20 @@ func get(t *testing.T, url, key string) string {
 
 func TestFlagsAreChecked(t *testing.T) {
 	for _, args := range [][]string{
-		{"--users", "100001"}, {"--key", "noorg"}, {"--key", "=1"}, {"--key", "k=x"}, {"--key", "k=0"}, {"--key", "k=1", "--key", "k=2"}, {"extra"}, {"--nonsense"},
+		{"--users", "100001"},
+		{"--key", "noorg"},
+		{"--key", "=1"},
+		{"--key", "k=x"},
+		{"--key", "k=0"},
+		{"--key", "k=1", "--key", "k=2"},
+		{"extra"},
+		{"--nonsense"},
+		{"--tls-name", "torii.test"},
+		{"--tls-ca-file", "ca.pem"},
+		{"--tls-cert", "c.pem"},
+		{"--tls-key", "k.pem"},
+		{"--tls", "--tls-cert", "c.pem", "--tls-key", "k.pem"},
+		{"--scim-key", "k"},
 	} {
 		if err := run(t.Context(), args, io.Discard, io.Discard); err == nil {
 			t.Errorf("%v: no error", args)
