@@ -25,8 +25,12 @@ type auditEvent struct {
 
 // record adds the write that is being answered to the audit log.
 func (c *call) record(entity, kind string, properties wire.Object) {
+	seq := int64(1)
+	if n := len(c.org.audit); n > 0 {
+		seq = c.org.audit[n-1].seq + 1
+	}
 	c.org.audit = append(c.org.audit, auditEvent{
-		seq: int64(len(c.org.audit)) + 1, entity: entity, kind: kind, by: world.FirstPersonID, created: c.now,
+		seq: seq, entity: entity, kind: kind, by: world.FirstPersonID, created: c.now,
 		path: c.r.URL.Path, method: strings.ToLower(c.r.Method), remote: c.r.RemoteAddr, properties: properties,
 	})
 }

@@ -36,6 +36,7 @@ func (e *Emulator) control() http.Handler {
 		return e.faultList()
 	})
 	mux.HandleFunc("POST "+ControlPath+"/faults", e.orderFaults)
+	mux.HandleFunc("POST "+ControlPath+"/rows", e.changeRows)
 	return mux
 }
 
@@ -111,6 +112,22 @@ func (e *Emulator) orderFaults(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	show(w, e.faultList())
+}
+
+// changeRows is POST /__emulator/rows.
+func (e *Emulator) changeRows(w http.ResponseWriter, r *http.Request) {
+	decoder := json.NewDecoder(io.LimitReader(r.Body, maxJSONBody))
+	decoder.DisallowUnknownFields()
+	var change RowChange
+	err := decoder.Decode(&change)
+	if err == nil {
+		err = e.ChangeRows(change)
+	}
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	show(w, e.Snapshot())
 }
 
 func readFaults(r io.Reader) ([]Fault, error) {

@@ -51,6 +51,14 @@ func TestControlRoutes(t *testing.T) {
 	if !strings.Contains(state, `"users": 250`) || !strings.Contains(state, `"requests": 4`) {
 		t.Errorf("state %s", state)
 	}
+	if code, state := call("POST", "/rows", `{"list":"contracts.list","insert":3,"remove":1}`); code != http.StatusOK || !strings.Contains(state, `"contracts": 62`) {
+		t.Errorf("rows: %d %s", code, state)
+	}
+	for _, bad := range []string{`{"list":"x","insert":1}`, `{"list":"users.list","remove":1}`, `{"list":"audit.list"}`, `{"list":"audit.list","insert":-1}`, `{"org":3,"list":"audit.list","insert":1}`, `{"list":"audit.list","remove":9999}`, `{"rows":1}`} {
+		if code, text := call("POST", "/rows", bad); code != http.StatusBadRequest {
+			t.Errorf("%s: %d %s", bad, code, text)
+		}
+	}
 	call("POST", "/faults", `{"kind":"status","times":-1}`)
 	call("POST", "/reset", "")
 	if got := c.get("/users/1000").want(http.StatusOK).at("user", "lifecycleStatus"); got != "active" {

@@ -113,16 +113,16 @@ func (e *Emulator) Reset() {
 // respond is the path of a request that no fault keeps from its handler: route, key, permission, limit, handler.
 func (e *Emulator) respond(rt *route, r *http.Request, in inbound, bend paging) (reply, keyed) {
 	if rt == nil {
-		return e.failure(problemf(http.StatusNotFound, "Not Found")), keyed{}
+		return e.failure(r, problemf(http.StatusNotFound, "Not Found")), keyed{}
 	}
 	now := e.opts.Now()
 	key, err := e.authenticate(r, now)
 	if err != nil {
-		return e.failure(err), key
+		return e.failure(r, err), key
 	}
 	rep, err := e.admit(rt, r, key, in, bend, now)
 	if err != nil {
-		failed := e.failure(err)
+		failed := e.failure(r, err)
 		for name, values := range rep.header {
 			failed.header[name] = values
 		}

@@ -92,10 +92,17 @@ func (r result) want(status int) result {
 	return r
 }
 
-// refused checks Torii's error body and that the message names something.
+// refused checks Torii's error body, SCIM's below /scim, and that the message names something.
 func (r result) refused(status int, mention string) {
 	r.t.Helper()
 	r.want(status)
+	if strings.Contains(r.what, " /scim/") {
+		r.scimRefused(status)
+		if detail := fmt.Sprint(r.at("detail")); !strings.Contains(detail, mention) {
+			r.t.Errorf("%s: detail %q, want %q in it", r.what, detail, mention)
+		}
+		return
+	}
 	var body struct {
 		StatusCode int
 		Error      string

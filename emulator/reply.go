@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/sando-dev/sando/emulator/internal/query"
 	"github.com/sando-dev/sando/emulator/internal/wire"
@@ -65,8 +66,11 @@ func notFound(what string) error { return problemf(http.StatusNotFound, "%s not 
 
 func forbidden(message string) error { return problemf(http.StatusForbidden, "%s", message) }
 
-// failure turns a handler's error into its answer.
-func (e *Emulator) failure(err error) reply {
+// failure turns a handler's error into its answer: in the form of RFC 7644 below /scim, in hapi's elsewhere.
+func (e *Emulator) failure(r *http.Request, err error) reply {
+	if strings.HasPrefix(r.URL.Path, BasePath+"/scim/") {
+		return e.scimFailure(err)
+	}
 	var p *problem
 	if errors.As(err, &p) {
 		return p.reply()
@@ -75,15 +79,34 @@ func (e *Emulator) failure(err error) reply {
 	if e.opts.UnprocessableStatus {
 		status = http.StatusUnprocessableEntity
 	}
-	var scim *scimProblem
-	if errors.As(err, &scim) {
-		return scim.reply()
-	}
 	var q *query.Error
 	var i *invalid
 	if errors.As(err, &q) || errors.As(err, &i) {
 		return (&problem{status: status, message: err.Error()}).reply()
 	}
+	return e.fault(err).reply()
+}
+
+// fault is what is said of an error of the emulator's own.
+func (e *Emulator) fault(err error) *problem {
 	e.opts.Logger.Error("handler failed", "error", err)
-	return (&problem{status: http.StatusInternalServerError, message: "An internal server error occurred"}).reply()
+	return &problem{status: http.StatusInternalServerError, message: "An internal server error occurred"}
+}
+
+// scimFailure is failure below /scim.
+func (e *Emulator) scimFailure(err error) reply {
+	var scim *scimProblem
+	var p *problem
+	var i *invalid
+	switch {
+	case errors.As(err, &scim):
+	case errors.As(err, &p):
+		scim = &scimProblem{status: p.status, detail: p.message}
+	case errors.As(err, &i):
+		scim = &scimProblem{status: http.StatusBadRequest, scimType: "invalidValue", detail: i.text}
+	default:
+		own := e.fault(err)
+		scim = &scimProblem{status: own.status, detail: own.message}
+	}
+	return scim.reply()
 }

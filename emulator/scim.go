@@ -18,6 +18,8 @@ const (
 	scimListURN  = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
 	scimPatchURN = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 	scimErrorURN = "urn:ietf:params:scim:api:messages:2.0:Error"
+
+	scimConfigURN = "urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"
 )
 
 const (

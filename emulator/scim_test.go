@@ -141,3 +141,56 @@ func TestAnonymisation(t *testing.T) {
 	c.send("POST", "/anonymizeRequest", `{"email":"tony@stark.com"}`).refused(http.StatusNotFound, "")
 	c.send("POST", "/anonymizeRequest", `{"email":"x@y.z","fields":["nonsense"]}`).refused(http.StatusBadRequest, "nonsense")
 }
+
+// RFC 7643 section 5 says which members a ServiceProviderConfig must have, RFC 7644 section 3.12 how refusals look.
+func TestSCIMKeepsToItsRFCs(t *testing.T) {
+	_, c := start(t, emulator.Options{StrictSCIM: true})
+	scim := c.as(emulator.DefaultSCIMKey)
+	config := scim.get("/scim/v2/ServiceProviderConfig").want(http.StatusOK)
+	if config.at("schemas", 0) != "urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig" {
+		t.Errorf("schemas %v", config.at("schemas"))
+	}
+	for feature, members := range map[string][]string{
+		"patch": {"supported"}, "bulk": {"supported", "maxOperations", "maxPayloadSize"}, "filter": {"supported", "maxResults"},
+		"changePassword": {"supported"}, "sort": {"supported"}, "etag": {"supported"},
+	} {
+		for _, member := range members {
+			if config.at(feature, member) == nil {
+				t.Errorf("%s.%s is missing", feature, member)
+			}
+		}
+	}
+	for _, member := range []string{"type", "name", "description"} {
+		if config.at("authenticationSchemes", 0, member) == nil {
+			t.Errorf("authenticationSchemes[0].%s is missing", member)
+		}
+	}
+	scim.get("/scim/v2/Users/1").scimRefused(http.StatusNotFound)
+	scim.get("/scim/v2/Groups").scimRefused(http.StatusNotFound)
+	scim.get("/scim/v2/Users?page=1").scimRefused(http.StatusBadRequest)
+	scim.send("POST", "/scim/v2/Users", `{}`).scimRefused(http.StatusBadRequest)
+	c.get("/scim/v2/Users").scimRefused(http.StatusForbidden)
+	c.as("").get("/scim/v2/Users").scimRefused(http.StatusUnauthorized)
+	for range 200 {
+		scim.get("/scim/v2/Users?count=0")
+	}
+	scim.get("/scim/v2/Users?count=0").scimRefused(http.StatusTooManyRequests)
+}
+
+func TestTagsInBothReadings(t *testing.T) {
+	for _, array := range []bool{false, true} {
+		_, c := start(t, emulator.Options{TagsAsArray: array})
+		for _, row := range c.get("/apps?fields=id,tags").rows("apps") {
+			switch tags := row["tags"].(type) {
+			case string:
+				if array {
+					t.Fatalf("tags %q", tags)
+				}
+			case []any:
+				if !array {
+					t.Fatalf("tags %v", tags)
+				}
+			}
+		}
+	}
+}

@@ -25,11 +25,12 @@ func listSCIMSchemas(*call) (reply, error) {
 	return answer("schemas", []string{scimListURN}, "startIndex", 1, "itemsPerPage", 1, "totalResults", 1, "Resources", []wire.Object{user})
 }
 
-// getSCIMConfig is GET /scim/v2/ServiceProviderConfig.
+// getSCIMConfig is GET /scim/v2/ServiceProviderConfig, with the members that RFC 7643 section 5 requires.
 func getSCIMConfig(*call) (reply, error) {
 	supported := func(yes bool) wire.Object { return wire.Obj("supported", yes) }
 	return answer(
-		"patch", supported(true), "bulk", supported(false), "filter", wire.Obj("supported", true, "maxResults", maxSCIMCount), "sort", supported(true),
+		"schemas", []string{scimConfigURN},
+		"patch", supported(true), "bulk", wire.Obj("supported", false, "maxOperations", 0, "maxPayloadSize", 0), "filter", wire.Obj("supported", true, "maxResults", maxSCIMCount), "sort", supported(true),
 		"etag", supported(false), "changePassword", supported(false),
 		"authenticationSchemes", []wire.Object{wire.Obj("type", "oauthbearertoken", "name", "OAuth Bearer Token", "description", "API key of type Torii SCIM")},
 	)

@@ -3,6 +3,7 @@ package emulator_test
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -218,6 +219,34 @@ func TestUserUpdateIsSeenByLaterReads(t *testing.T) {
 	audit := c.get("/audit?entity=users&size=1").rows("audit")[0]
 	if audit["type"] != "update_user_lifecycle_status" || audit["requestDetails"].(map[string]any)["method"] != "put" {
 		t.Errorf("audit: %v", audit)
+	}
+}
+
+// Torii documents aggs for users, apps and contracts of 1.1 alone.
+func TestAggregationsOfEveryListThatDocumentsThem(t *testing.T) {
+	_, c := start(t, emulator.Options{})
+	documented := map[string]string{"/users": "lifecycleStatus", "/apps": "state", "/contracts": "status"}
+	for path, field := range documented {
+		c := c.with("X-API-Version", "1.1")
+		query := "?size=1&aggs=" + url.QueryEscape(fmt.Sprintf(`{"field":%q,"aggregationType":"groupBy"}`, field))
+		r := c.get(path + query)
+		sum := 0
+		for _, bucket := range r.rows("aggregations") {
+			n, err := bucket["groupCount"].(json.Number).Int64()
+			if err != nil || bucket["value"] != bucket["groupCount"] {
+				t.Errorf("%s: %v, %v", path, bucket, err)
+			}
+			sum += int(n)
+		}
+		if total := fmt.Sprint(r.at("total")); total != fmt.Sprint(sum) {
+			t.Errorf("%s: the groups hold %d of %s", path, sum, total)
+		}
+		if _, given := c.get(path + "?size=1").object()["aggregations"]; given {
+			t.Errorf("%s: aggregations come unasked", path)
+		}
+	}
+	for _, path := range []string{"/roles", "/audit", "/transactions", "/apps/1000/users", "/workflows/actionExecutions", "/scim/v2/Users", "/contracts"} {
+		c.get(path+"?aggs={}").refused(http.StatusBadRequest, "aggs")
 	}
 }
 
