@@ -289,7 +289,11 @@ type ListLogEntriesRequest struct {
 	// Most entries of the page; default 50.
 	Limit *int32 `protobuf:"varint,8,opt,name=limit,proto3,oneof" json:"limit,omitempty"`
 	// Continues a list.
-	NextCursor    *string `protobuf:"bytes,9,opt,name=next_cursor,json=nextCursor,proto3,oneof" json:"next_cursor,omitempty"`
+	NextCursor *string `protobuf:"bytes,9,opt,name=next_cursor,json=nextCursor,proto3,oneof" json:"next_cursor,omitempty"`
+	// `desc` (default) has the newest entries first, `asc` the oldest.
+	Order *string `protobuf:"bytes,10,opt,name=order,proto3,oneof" json:"order,omitempty"`
+	// Only entries after the one with this sequence; 0 is all.
+	AfterSequence *int64 `protobuf:"varint,11,opt,name=after_sequence,json=afterSequence,proto3,oneof" json:"after_sequence,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -387,12 +391,26 @@ func (x *ListLogEntriesRequest) GetNextCursor() string {
 	return ""
 }
 
+func (x *ListLogEntriesRequest) GetOrder() string {
+	if x != nil && x.Order != nil {
+		return *x.Order
+	}
+	return ""
+}
+
+func (x *ListLogEntriesRequest) GetAfterSequence() int64 {
+	if x != nil && x.AfterSequence != nil {
+		return *x.AfterSequence
+	}
+	return 0
+}
+
 // ListLogEntriesResponse is a page.
 type ListLogEntriesResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The entries.
 	Result []*LogEntry `protobuf:"bytes,1,rep,name=result,proto3" json:"result,omitempty"`
-	// Continues the list; null at its end.
+	// Continues the list; null at its end, which a list with `order=asc` does not have.
 	NextCursor *string `protobuf:"bytes,2,opt,name=next_cursor,json=nextCursor,proto3,oneof" json:"next_cursor,omitempty"`
 	// The page size in force.
 	Limit         int32 `protobuf:"varint,3,opt,name=limit,proto3" json:"limit,omitempty"`
@@ -500,7 +518,7 @@ const file_sando_auth_v1_log_proto_rawDesc = "" +
 	"_argumentsB\v\n" +
 	"\t_trace_idB\f\n" +
 	"\n" +
-	"_intent_id\"\xf7\x04\n" +
+	"_intent_id\"\xf6\x05\n" +
 	"\x15ListLogEntriesRequest\x12J\n" +
 	"\blog_type\x18\x01 \x01(\tB*\xbaH'r%R\x11unified_proxy_apiR\x03mcpR\x05adminR\x04linkH\x00R\alogType\x88\x01\x01\x12C\n" +
 	"\rcreated_at_gt\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampH\x01R\vcreatedAtGt\x88\x01\x01\x12C\n" +
@@ -513,7 +531,11 @@ const file_sando_auth_v1_log_proto_rawDesc = "" +
 	"\x05limit\x18\b \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\xe8\a(\x01H\aR\x05limit\x88\x01\x01\x12$\n" +
 	"\vnext_cursor\x18\t \x01(\tH\bR\n" +
-	"nextCursor\x88\x01\x01B\v\n" +
+	"nextCursor\x88\x01\x01\x12+\n" +
+	"\x05order\x18\n" +
+	" \x01(\tB\x10\xbaH\rr\vR\x04descR\x03ascH\tR\x05order\x88\x01\x01\x123\n" +
+	"\x0eafter_sequence\x18\v \x01(\x03B\a\xbaH\x04\"\x02(\x00H\n" +
+	"R\rafterSequence\x88\x01\x01B\v\n" +
 	"\t_log_typeB\x10\n" +
 	"\x0e_created_at_gtB\x10\n" +
 	"\x0e_created_at_ltB\t\n" +
@@ -523,7 +545,9 @@ const file_sando_auth_v1_log_proto_rawDesc = "" +
 	"\n" +
 	"_tool_nameB\b\n" +
 	"\x06_limitB\x0e\n" +
-	"\f_next_cursor\"\x95\x01\n" +
+	"\f_next_cursorB\b\n" +
+	"\x06_orderB\x11\n" +
+	"\x0f_after_sequence\"\x95\x01\n" +
 	"\x16ListLogEntriesResponse\x12/\n" +
 	"\x06result\x18\x01 \x03(\v2\x17.sando.auth.v1.LogEntryR\x06result\x12$\n" +
 	"\vnext_cursor\x18\x02 \x01(\tH\x00R\n" +

@@ -28,7 +28,10 @@ const (
 //
 // LogService reads the audit and request log of an environment.
 type LogServiceClient interface {
-	// ListLogEntries lists entries, newest first.
+	// ListLogEntries lists entries, newest first: by `sequence`, which is the order in which they were recorded. `created_at` is when something happened,
+	// which may be recorded later than what happened after it. To follow the log, list it with `order=asc` and go on with `next_cursor`, which there never
+	// ends: a page that is not full has all there is yet, and its cursor continues with what is recorded next. Entries come once each and none is passed over,
+	// however many replicas record them; `created_at[gt]` is no way to follow. `after_sequence` begins, or goes on without a cursor, after an entry.
 	ListLogEntries(ctx context.Context, in *ListLogEntriesRequest, opts ...grpc.CallOption) (*ListLogEntriesResponse, error)
 }
 
@@ -56,7 +59,10 @@ func (c *logServiceClient) ListLogEntries(ctx context.Context, in *ListLogEntrie
 //
 // LogService reads the audit and request log of an environment.
 type LogServiceServer interface {
-	// ListLogEntries lists entries, newest first.
+	// ListLogEntries lists entries, newest first: by `sequence`, which is the order in which they were recorded. `created_at` is when something happened,
+	// which may be recorded later than what happened after it. To follow the log, list it with `order=asc` and go on with `next_cursor`, which there never
+	// ends: a page that is not full has all there is yet, and its cursor continues with what is recorded next. Entries come once each and none is passed over,
+	// however many replicas record them; `created_at[gt]` is no way to follow. `after_sequence` begins, or goes on without a cursor, after an entry.
 	ListLogEntries(context.Context, *ListLogEntriesRequest) (*ListLogEntriesResponse, error)
 	mustEmbedUnimplementedLogServiceServer()
 }

@@ -18,14 +18,14 @@ type Logs struct {
 	Cursors *sealed.Ring
 }
 
-// ListLogEntries lists entries, newest first. A token that is narrowed to accounts sees the entries of those.
+// ListLogEntries lists entries, newest first unless it is asked otherwise. A token that is narrowed to accounts sees the entries of those.
 func (h Logs) ListLogEntries(ctx context.Context, r *authv1.ListLogEntriesRequest) (*authv1.ListLogEntriesResponse, error) {
 	caller, err := callerOf(ctx)
 	if err != nil {
 		return nil, err
 	}
 	p := pager{h.Cursors}
-	before, err := h.before(p, caller, r)
+	page, err := h.page(p, caller, r)
 	if err != nil {
 		return nil, err
 	}
@@ -40,15 +40,21 @@ func (h Logs) ListLogEntries(ctx context.Context, r *authv1.ListLogEntriesReques
 		}
 		f.Accounts = []string{id}
 	}
-	rows, err := h.Store.LogEntries(ctx, f, before, int(limitOf(r))+1)
+	rows, seen, err := h.Store.LogEntries(ctx, f, page)
 	if err != nil {
 		return nil, err
 	}
-	rows, next, err := cut(p, caller, r, rows, func(e store.LogEntry) string { return strconv.FormatInt(e.Sequence, 10) })
+	answer := &authv1.ListLogEntriesResponse{Limit: limitOf(r)}
+	if page.OldestFirst {
+		var next string
+		next, err = p.next(caller, r, strconv.FormatInt(seen, 10))
+		answer.NextCursor = &next
+	} else {
+		rows, answer.NextCursor, err = cut(p, caller, r, rows, func(e store.LogEntry) string { return strconv.FormatInt(e.Sequence, 10) })
+	}
 	if err != nil {
 		return nil, err
 	}
-	answer := &authv1.ListLogEntriesResponse{NextCursor: next, Limit: limitOf(r)}
 	for _, row := range rows {
 		e, err := audit.Entry(row)
 		if err != nil {
@@ -59,10 +65,21 @@ func (h Logs) ListLogEntries(ctx context.Context, r *authv1.ListLogEntriesReques
 	return answer, nil
 }
 
-func (h Logs) before(p pager, caller *access.Caller, r *authv1.ListLogEntriesRequest) (int64, error) {
+// page reads where a list begins. One that begins with the oldest asks for no row too many: its end is never known.
+func (h Logs) page(p pager, caller *access.Caller, r *authv1.ListLogEntriesRequest) (store.LogPage, error) {
+	page := store.LogPage{After: r.GetAfterSequence(), OldestFirst: r.GetOrder() == "asc", Limit: int(limitOf(r))}
+	if !page.OldestFirst {
+		page.Limit++
+	}
 	last, err := p.after(caller, r)
 	if err != nil || last == "" {
-		return 0, err
+		return page, err
 	}
-	return strconv.ParseInt(last, 10, 64)
+	at, err := strconv.ParseInt(last, 10, 64)
+	if page.OldestFirst {
+		page.After = at
+	} else {
+		page.Before = at
+	}
+	return page, err
 }

@@ -51,13 +51,12 @@ func (p pager) after(caller *access.Caller, r listRequest) (string, error) {
 }
 
 // next seals the cursor of the page after last.
-func (p pager) next(caller *access.Caller, r listRequest, last string) (*string, error) {
+func (p pager) next(caller *access.Caller, r listRequest, last string) (string, error) {
 	aad, err := binding(caller, r)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
-	cursor, err := p.ring.Seal("auth.cursor", []byte(last), aad)
-	return &cursor, err
+	return p.ring.Seal("auth.cursor", []byte(last), aad)
 }
 
 // binding is what a cursor is bound to: everything of the request but the page itself.
@@ -84,7 +83,7 @@ func cut[T any](p pager, caller *access.Caller, r listRequest, rows []T, id func
 	}
 	rows = rows[:limit]
 	cursor, err := p.next(caller, r, id(rows[limit-1]))
-	return rows, cursor, err
+	return rows, &cursor, err
 }
 
 func timestamp(t time.Time) *timestamppb.Timestamp {

@@ -167,6 +167,16 @@ type LogFilter struct {
 	ToolName      string
 }
 
+// LogPage selects entries by their place in the chain.
+type LogPage struct {
+	// After and Before are sequences that are not among them; 0 leaves the side open.
+	After, Before int64
+	// OldestFirst is the order of the chain; else the newest come first.
+	OldestFirst bool
+	// Limit is the most entries to return.
+	Limit int
+}
+
 // ChainHead is where an environment's chain stands.
 type ChainHead struct {
 	EnvironmentID string

@@ -69,8 +69,9 @@ type Reader interface {
 
 	LinkByHash(ctx context.Context, hash []byte) (Link, error)
 
-	// LogEntries lists entries of one environment.
-	LogEntries(ctx context.Context, f LogFilter, beforeSequence int64, limit int) ([]LogEntry, error)
+	// LogEntries lists entries of one environment between two sequences. seen is where to go on when the oldest come first: the log has been looked
+	// through up to there, and nothing will be added before it.
+	LogEntries(ctx context.Context, f LogFilter, p LogPage) (entries []LogEntry, seen int64, err error)
 	// LogChain lists entries in the order of the chain, from the given sequence on.
 	LogChain(ctx context.Context, environmentID string, fromSequence int64, limit int) ([]LogEntry, error)
 	// LogHas tells which of the ids the environment's log holds already.

@@ -41,7 +41,10 @@ var (
 
 // LogServiceClient is a client for the sando.auth.v1.LogService service.
 type LogServiceClient interface {
-	// ListLogEntries lists entries, newest first.
+	// ListLogEntries lists entries, newest first: by `sequence`, which is the order in which they were recorded. `created_at` is when something happened,
+	// which may be recorded later than what happened after it. To follow the log, list it with `order=asc` and go on with `next_cursor`, which there never
+	// ends: a page that is not full has all there is yet, and its cursor continues with what is recorded next. Entries come once each and none is passed over,
+	// however many replicas record them; `created_at[gt]` is no way to follow. `after_sequence` begins, or goes on without a cursor, after an entry.
 	ListLogEntries(context.Context, *v1.ListLogEntriesRequest) (*v1.ListLogEntriesResponse, error)
 }
 
@@ -53,7 +56,10 @@ func NewLogServiceClient(client *connect.Client) LogServiceClient {
 
 // LogServiceHandler is an implementation of the sando.auth.v1.LogService service.
 type LogServiceHandler interface {
-	// ListLogEntries lists entries, newest first.
+	// ListLogEntries lists entries, newest first: by `sequence`, which is the order in which they were recorded. `created_at` is when something happened,
+	// which may be recorded later than what happened after it. To follow the log, list it with `order=asc` and go on with `next_cursor`, which there never
+	// ends: a page that is not full has all there is yet, and its cursor continues with what is recorded next. Entries come once each and none is passed over,
+	// however many replicas record them; `created_at[gt]` is no way to follow. `after_sequence` begins, or goes on without a cursor, after an entry.
 	ListLogEntries(context.Context, *v1.ListLogEntriesRequest) (*v1.ListLogEntriesResponse, error)
 }
 

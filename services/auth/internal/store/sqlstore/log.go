@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"math"
@@ -23,26 +24,82 @@ func selectKnownRows(bytewise string) string {
 	return `SELECT id FROM log_entries WHERE environment_id = $1 AND id` + bytewise + ` >= $2 AND id` + bytewise + ` <= $3`
 }
 
-func (r reader) LogEntries(ctx context.Context, f store.LogFilter, beforeSequence int64, limit int) ([]store.LogEntry, error) {
-	if beforeSequence <= 0 {
-		beforeSequence = math.MaxInt64
+func (r reader) LogEntries(ctx context.Context, f store.LogFilter, p store.LogPage) (entries []store.LogEntry, seen int64, err error) {
+	// The two tables are read one after the other, while entries are added and removed. So they are read up to the head of the chain as it was before, and
+	// again when a removal came between, which may pack entries from the one table into the other.
+	const attempts = 3
+	for n := 1; ; n++ {
+		head, err := r.ChainHead(ctx, f.EnvironmentID)
+		if err != nil {
+			return nil, 0, err
+		}
+		s := stretch{p, head.Sequence}
+		if entries, seen, err = r.entriesBetween(ctx, f, s); err != nil {
+			return nil, 0, err
+		}
+		now, err := r.ChainHead(ctx, f.EnvironmentID)
+		if err != nil || now.PrunedSequence == head.PrunedSequence || n == attempts {
+			return entries, seen, err
+		}
 	}
-	entries, err := r.matchingRows(ctx, f, beforeSequence, limit)
+}
+
+// stretch is a part of the chain that does not change but for removals.
+type stretch struct {
+	store.LogPage
+	head int64
+}
+
+// bounds are the sequences before the first and after the last.
+func (s stretch) bounds() (after, before int64) {
+	if s.Before > 0 && s.Before <= s.head {
+		return s.After, s.Before
+	}
+	return s.After, s.head + 1
+}
+
+// direction is how SQL orders.
+func (s stretch) direction() string {
+	if s.OldestFirst {
+		return "ASC"
+	}
+	return "DESC"
+}
+
+// closer ends the stretch at an entry that fills the page.
+func (s stretch) closer(entries []store.LogEntry) stretch {
+	switch last := len(entries) - 1; {
+	case len(entries) < s.Limit || s.Limit <= 0:
+	case s.OldestFirst:
+		s.Before = entries[last].Sequence
+	default:
+		s.After = entries[last].Sequence
+	}
+	return s
+}
+
+func (r reader) entriesBetween(ctx context.Context, f store.LogFilter, s stretch) (entries []store.LogEntry, seen int64, err error) {
+	entries, err = r.matchingRows(ctx, f, s)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	// Blocks matter as far back as the rows go, if these fill the page alone.
-	var oldest int64
-	if len(entries) == limit && limit > 0 {
-		oldest = entries[limit-1].Sequence
-	}
-	packed, err := r.matchingBlocks(ctx, f, oldest, beforeSequence, limit)
+	// Blocks matter as far as the rows go, if these fill the page alone.
+	packed, err := r.matchingBlocks(ctx, f, s.closer(entries))
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	entries = append(entries, packed...)
-	slices.SortFunc(entries, func(a, b store.LogEntry) int { return int(b.Sequence - a.Sequence) })
-	return entries[:min(limit, len(entries))], nil
+	slices.SortFunc(entries, func(a, b store.LogEntry) int {
+		if s.OldestFirst {
+			a, b = b, a
+		}
+		return cmp.Compare(b.Sequence, a.Sequence)
+	})
+	if entries = entries[:min(s.Limit, len(entries))]; len(entries) == s.Limit && s.Limit > 0 {
+		return entries, entries[s.Limit-1].Sequence, nil
+	}
+	_, before := s.bounds()
+	return entries, max(s.After, before-1), nil
 }
 
 func (r reader) LogChain(ctx context.Context, environmentID string, fromSequence int64, limit int) ([]store.LogEntry, error) {

@@ -41,38 +41,44 @@ func (r reader) entriesOf(ctx context.Context, s summary) ([]store.LogEntry, err
 // blockStep is how many blocks are considered at once.
 const blockStep = 100
 
-// matchingBlocks selects among the entries in blocks, newest first, between two sequences that are not among them.
-func (r reader) matchingBlocks(ctx context.Context, f store.LogFilter, after, before int64, limit int) ([]store.LogEntry, error) {
+// matchingBlocks selects among the entries in blocks.
+func (r reader) matchingBlocks(ctx context.Context, f store.LogFilter, s stretch) ([]store.LogEntry, error) {
 	var matching []store.LogEntry
-	for len(matching) < limit {
-		blocks, err := r.blocksBefore(ctx, f, after, before)
+	for len(matching) < s.Limit {
+		blocks, err := r.nextBlocks(ctx, f, s)
 		if err != nil || len(blocks) == 0 {
 			return matching, err
 		}
-		for _, s := range blocks {
-			if len(matching) >= limit {
+		after, before := s.bounds()
+		for _, b := range blocks {
+			if len(matching) >= s.Limit {
 				break
 			}
-			if !s.mayMatch(f) {
+			if !b.mayMatch(f) {
 				continue
 			}
-			entries, err := r.entriesOf(ctx, s)
+			entries, err := r.entriesOf(ctx, b)
 			if err != nil {
 				return nil, err
 			}
-			for _, e := range slices.Backward(entries) {
+			for _, e := range entries {
 				if e.Sequence > after && e.Sequence < before && matches(f, e) {
 					matching = append(matching, e)
 				}
 			}
 		}
-		before = blocks[len(blocks)-1].first
+		if last := blocks[len(blocks)-1]; s.OldestFirst {
+			s.After = last.last
+		} else {
+			s.Before = last.first
+		}
 	}
 	return matching, nil
 }
 
-// blocksBefore lists the next blocks that the times do not rule out, newest first.
-func (r reader) blocksBefore(ctx context.Context, f store.LogFilter, after, before int64) ([]summary, error) {
+// nextBlocks lists the next blocks that the times do not rule out, in order.
+func (r reader) nextBlocks(ctx context.Context, f store.LogFilter, s stretch) ([]summary, error) {
+	after, before := s.bounds()
 	var w where
 	w.and("environment_id = ?", f.EnvironmentID)
 	w.and("last_sequence > ?", after)
@@ -83,7 +89,7 @@ func (r reader) blocksBefore(ctx context.Context, f store.LogFilter, after, befo
 	if !f.CreatedBefore.IsZero() {
 		w.and("oldest < ?", micros(f.CreatedBefore))
 	}
-	return collect(ctx, r, "log", scanSummary, selectSummary+w.String()+fmt.Sprintf(" ORDER BY last_sequence DESC LIMIT %d", blockStep), w.args...)
+	return collect(ctx, r, "log", scanSummary, selectSummary+w.String()+fmt.Sprintf(" ORDER BY last_sequence %s LIMIT %d", s.direction(), blockStep), w.args...)
 }
 
 // matches does to an entry of a block what the conditions of matchingRows do to a row.

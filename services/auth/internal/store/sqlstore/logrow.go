@@ -34,11 +34,13 @@ func (w writer) insertRows(ctx context.Context, entries []store.LogEntry) error 
 		tool_name, status, body, hash) VALUES `+strings.Join(places, ", "), args...)
 }
 
-// matchingRows selects among the entries that have rows of their own, newest first.
-func (r reader) matchingRows(ctx context.Context, f store.LogFilter, beforeSequence int64, limit int) ([]store.LogEntry, error) {
+// matchingRows selects among the entries that have rows of their own.
+func (r reader) matchingRows(ctx context.Context, f store.LogFilter, s stretch) ([]store.LogEntry, error) {
+	after, before := s.bounds()
 	var w where
 	w.and("environment_id = ?", f.EnvironmentID)
-	w.and("sequence < ?", beforeSequence)
+	w.and("sequence > ?", after)
+	w.and("sequence < ?", before)
 	if f.Accounts != nil {
 		w.in("account_id", f.Accounts)
 	}
@@ -60,6 +62,6 @@ func (r reader) matchingRows(ctx context.Context, f store.LogFilter, beforeSeque
 	if !f.CreatedBefore.IsZero() {
 		w.and("created_at < ?", micros(f.CreatedBefore))
 	}
-	query := selectEntry + w.String() + fmt.Sprintf(" ORDER BY sequence DESC LIMIT %d", limit)
+	query := selectEntry + w.String() + fmt.Sprintf(" ORDER BY sequence %s LIMIT %d", s.direction(), s.Limit)
 	return collect(ctx, r, "log", scanEntry, query, w.args...)
 }

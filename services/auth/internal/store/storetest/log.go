@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -12,7 +13,11 @@ import (
 // append adds entries behind the head.
 func (f *fixture) append(environmentID string, entries ...store.LogEntry) {
 	f.t.Helper()
-	f.write(func(w store.Writer) error {
+	f.must(f.tryAppend(environmentID, entries...))
+}
+
+func (f *fixture) tryAppend(environmentID string, entries ...store.LogEntry) error {
+	return f.Update(f.ctx, func(w store.Writer) error {
 		head, err := w.ChainHead(f.ctx, environmentID)
 		if err != nil {
 			return err
@@ -62,16 +67,93 @@ func logFilters(t *testing.T, f *fixture) {
 		{"all at once", store.LogFilter{Type: "mcp", Status: 403, ToolName: "get", CreatedAfter: f.now}, []int64{3}},
 	} {
 		c.filter.EnvironmentID = e.ID
-		rows, err := f.LogEntries(f.ctx, c.filter, 0, 10)
+		rows, _, err := f.LogEntries(f.ctx, c.filter, store.LogPage{Limit: 10})
 		f.must(err)
 		diff(t, c.name, c.want, sequences(rows))
+		f.reads(c.name, c.filter, c.want)
 	}
-	rows, err := f.LogEntries(f.ctx, store.LogFilter{EnvironmentID: e.ID}, 3, 1)
+	rows, _, err := f.LogEntries(f.ctx, store.LogFilter{EnvironmentID: e.ID}, store.LogPage{Before: 3, Limit: 1})
 	f.must(err)
 	diff(t, "the page before the third", []int64{2}, sequences(rows))
 	if string(rows[0].Body) != "body2" || string(rows[0].Hash) != "hash2" {
 		t.Errorf("body %q, hash %q", rows[0].Body, rows[0].Hash)
 	}
+}
+
+// reads follows the log from its beginning in pages of several sizes, which must give the same entries as reading it backwards.
+func (f *fixture) reads(name string, filter store.LogFilter, newestFirst []int64) {
+	f.t.Helper()
+	want := slices.Clone(newestFirst)
+	slices.Reverse(want)
+	for _, limit := range []int{1, 3, 700} {
+		if limit < 700 && len(want) > 20 {
+			continue
+		}
+		var got []int64
+		for after := int64(0); ; {
+			rows, seen, err := f.LogEntries(f.ctx, filter, store.LogPage{After: after, OldestFirst: true, Limit: limit})
+			f.must(err)
+			got = append(got, sequences(rows)...)
+			if seen < after || len(rows) > 0 && seen < rows[len(rows)-1].Sequence {
+				f.t.Fatalf("%s: looked through up to %d after %d", name, seen, after)
+			}
+			after = seen
+			if len(rows) < limit {
+				break
+			}
+		}
+		diff(f.t, fmt.Sprint(name, ", oldest first by ", limit), want, got)
+	}
+}
+
+// TestE3 at the store: whoever follows the log while others add to it, in rows and in blocks, and remove its beginning, gets every entry once.
+func followLog(t *testing.T, f *fixture) {
+	e := f.environment()
+	const writers, appends = 4, 25
+	var writing sync.WaitGroup
+	for n := range writers {
+		writing.Go(func() {
+			for i := range appends {
+				if err := f.tryAppend(e.ID, make([]store.LogEntry, 1+(n+i)%3*9)...); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	done := make(chan struct{})
+	go func() { writing.Wait(); close(done) }()
+	var forwards []int64
+	for after, last := int64(0), false; ; {
+		rows, seen, err := f.LogEntries(f.ctx, store.LogFilter{EnvironmentID: e.ID}, store.LogPage{After: after, OldestFirst: true, Limit: 7})
+		f.must(err)
+		forwards = append(forwards, sequences(rows)...)
+		after = seen
+		backwards, _, err := f.LogEntries(f.ctx, store.LogFilter{EnvironmentID: e.ID}, store.LogPage{Limit: 50})
+		f.must(err)
+		for i, row := range backwards {
+			if row.Sequence != backwards[0].Sequence-int64(i) {
+				t.Fatalf("newest first: %v", sequences(backwards))
+			}
+		}
+		if len(rows) > 0 {
+			continue
+		}
+		if last {
+			break
+		}
+		select {
+		case <-done:
+			last = true
+		default:
+		}
+	}
+	head, err := f.ChainHead(f.ctx, e.ID)
+	f.must(err)
+	want := make([]int64, head.Sequence)
+	for i := range want {
+		want[i] = int64(i + 1)
+	}
+	diff(t, "the log as it was followed", want, forwards)
 }
 
 // many makes an append such as a busy proxy brings: 1200 entries, one each second, of 600 accounts and two statuses.
@@ -116,9 +198,14 @@ func manyAtOnce(t *testing.T, f *fixture) {
 		{"all at once", store.LogFilter{Type: "unified_proxy_api", Status: 429, Accounts: []string{"a399"}, CreatedAfter: second(1)}, 0, []int64{401}},
 	} {
 		c.filter.EnvironmentID = e.ID
-		rows, err := f.LogEntries(f.ctx, c.filter, c.before, 5)
+		rows, _, err := f.LogEntries(f.ctx, c.filter, store.LogPage{Before: c.before, Limit: 5})
 		f.must(err)
 		diff(t, c.name, c.want, sequences(rows))
+		if c.before == 0 {
+			all, _, err := f.LogEntries(f.ctx, c.filter, store.LogPage{Limit: 2000})
+			f.must(err)
+			f.reads(c.name, c.filter, sequences(all))
+		}
 	}
 	for _, from := range []int64{0, 1, 2, 3, 513, 514, 1201, 1202, 1203} {
 		rows, err := f.LogChain(f.ctx, e.ID, from, 2)

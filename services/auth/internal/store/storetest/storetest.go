@@ -37,6 +37,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"the chain has one head", chain},
 		{"the log is pruned", prune},
 		{"many entries at once", manyAtOnce},
+		{"E3 the log is followed", followLog},
 		{"many entries are pruned", pruneMany},
 		{"events have no gaps", events},
 		{"concurrent writers lose nothing", concurrent},
