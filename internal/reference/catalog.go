@@ -57,7 +57,9 @@ func writeTools(w *bytes.Buffer) error {
 	if err != nil {
 		return err
 	}
-	w.WriteString("# MCP tools\n\nA server shows the tools without the tag `extended` unless its configuration selects others. Lists take `limit` and `next_cursor` besides the arguments named.\n")
+	w.WriteString("# MCP tools\n\nA server shows the tools without the tag `extended` unless its configuration selects others. Lists take `limit` and `next_cursor` besides the arguments named.\n\n" +
+		"A result takes at most `max_result_bytes` of the server's configuration, 200,000 when it says nothing: text with its escapes and structured content together, as they are sent. " +
+		"A page that would take more has fewer records, and `next_cursor` continues after them; what cannot be cut is RESULT_TOO_LARGE.\n")
 	for _, name := range c.Integrations() {
 		for _, op := range c.Operations(name) {
 			fmt.Fprintf(w, "\n## %s\n\n%s. %s  \nEffect: %s. Tags: %s.\n", op.ToolName, op.Title, op.Description, effect(op.Effect), strings.Join(op.Tags, ", "))

@@ -357,7 +357,7 @@ func TestOneRecordTooLarge(t *testing.T) {
 func TestOneRecordAtATime(t *testing.T) {
 	s := mcptest.Start(t)
 	s.Proxy.Rows(3, 400)
-	session := connectAgent(t, s.Create(t, `{"max_result_bytes":1000}`).URL, "")
+	session := connectAgent(t, s.Create(t, `{"max_result_bytes":1600}`).URL, "")
 	arguments := map[string]any{"limit": 1000}
 	for n := 1; n <= 3; n++ {
 		text := textOf(t, callTool(t, session, "list_all_torii_users", arguments))
@@ -365,7 +365,7 @@ func TestOneRecordAtATime(t *testing.T) {
 			Result []struct{ ID int } `json:"result"`
 			Next   string             `json:"next_cursor"`
 		}
-		if err := json.Unmarshal([]byte(text), &page); err != nil || len(page.Result) != 1 || page.Result[0].ID != n || len(text) > 1000 {
+		if err := json.Unmarshal([]byte(text), &page); err != nil || len(page.Result) != 1 || page.Result[0].ID != n || len(text) > 1600/2 {
 			t.Fatalf("page %d: %s", n, text)
 		}
 		arguments["next_cursor"] = page.Next

@@ -41,7 +41,8 @@ type McpServerConfig struct {
 	NameStyle string `protobuf:"bytes,5,opt,name=name_style,json=nameStyle,proto3" json:"name_style,omitempty"`
 	// Whether destructive calls must be confirmed.
 	ConfirmDestructive bool `protobuf:"varint,6,opt,name=confirm_destructive,json=confirmDestructive,proto3" json:"confirm_destructive,omitempty"`
-	// Most bytes of a result's text; default 100,000.
+	// Most bytes of a tool's result as it is sent, its text and its structured content together; 1,000 to 6,000,000, default 200,000. The two say the
+	// same, so one of them has somewhat less than half. A page has fewer records then, and what cannot be cut is RESULT_TOO_LARGE.
 	MaxResultBytes int32 `protobuf:"varint,7,opt,name=max_result_bytes,json=maxResultBytes,proto3" json:"max_result_bytes,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache

@@ -59,7 +59,7 @@ func (b *Builder) Call(ctx context.Context, in Input) ([]byte, error) {
 	if in.Tool.Name == tool.ValidateMapping {
 		return envelope([]byte(`{"valid":true}`)), nil
 	}
-	return fitWhole(envelope(answer), nil, in.MaxBytes)
+	return fitWhole(in, envelope(answer), nil)
 }
 
 // sample reads normalised records with what the provider sent.

@@ -27,7 +27,7 @@ import (
 type Call struct {
 	// Set is what the server shows.
 	Set *tool.Set
-	// MaxBytes bounds the text of the answer.
+	// MaxBytes bounds the result as it is sent, text and structured content together.
 	MaxBytes int
 	// Name is the tool as the client named it; Arguments are its arguments as they came.
 	Name      string
@@ -62,7 +62,7 @@ type Refusal struct {
 type Input struct {
 	Tool      *tool.Tool
 	Arguments *argument.Values
-	// MaxBytes bounds the answer.
+	// MaxBytes bounds the result as it is sent, see sent.
 	MaxBytes int
 	// Key is the idempotency key of a write; empty for none.
 	Key string
@@ -137,11 +137,23 @@ func (p *Pipeline) Do(ctx context.Context, c Call) Outcome {
 	if err == nil {
 		return out
 	}
-	object := p.Errors.Object(err, interceptor.RequestIDFrom(ctx))
+	object := p.object(ctx, err, c.MaxBytes)
 	if w.refused {
 		return Outcome{Refused: &Refusal{Message: p.Errors.From(err).Message, Object: object}}
 	}
 	return Outcome{Failure: object}
+}
+
+// object is the error object of a call. What the provider said word for word is left out where it has no room.
+func (p *Pipeline) object(ctx context.Context, err error, bound int) []byte {
+	id := interceptor.RequestIDFrom(ctx)
+	object := p.Errors.Object(err, id)
+	if sent(object) <= bound {
+		return object
+	}
+	short := *p.Errors.From(err)
+	short.Raw = nil
+	return p.Errors.Object(&short, id)
 }
 
 // span makes the call a part of its trace.

@@ -2,6 +2,7 @@ package call
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -18,9 +19,14 @@ func discover(w *work) ([]byte, error) {
 	}
 	w.arguments = values
 	if w.tool.Name == tool.SearchTools {
-		return found(w.Set, values.Text(tool.ArgumentQuery))
+		return found(w.Set, values.Text(tool.ArgumentQuery), w.MaxBytes)
 	}
-	return schemas(w.Set, values.Text(tool.ArgumentName))
+	answer, err := schemas(w.Set, values.Text(tool.ArgumentName))
+	if err == nil && sent(answer) > w.MaxBytes {
+		return nil, rpcerr.Newf(rpcerr.ResultTooLarge, "the schemas of this tool take %d bytes; this server allows %d", sent(answer), w.MaxBytes).
+			WithFix("Raise max_result_bytes of the MCP server, or call the tool: what it refuses says which arguments it has.")
+	}
+	return answer, err
 }
 
 // hit is a tool that a search found.
@@ -32,8 +38,9 @@ type hit struct {
 	score       int
 }
 
-// found ranks tools by how many words of the query their name, title, tags and description hold. Without a query all are found.
-func found(set *tool.Set, query string) ([]byte, error) {
+// found ranks tools by how many words of the query their name, title, tags and description hold. Without a query all are found. Those that the bound
+// has no room for are left out, the least fitting first.
+func found(set *tool.Set, query string, bound int) ([]byte, error) {
 	words := strings.Fields(strings.ToLower(query))
 	hits := []hit{}
 	for _, l := range set.Selection() {
@@ -45,7 +52,23 @@ func found(set *tool.Set, query string) ([]byte, error) {
 	}
 	slices.SortStableFunc(hits, func(a, b hit) int { return b.score - a.score })
 	data, err := json.Marshal(map[string]any{"tools": hits})
-	return envelope(data), err
+	if answer := envelope(data); err != nil || sent(answer) <= bound {
+		return answer, err
+	}
+	list, err := json.Marshal(hits)
+	if err != nil {
+		return nil, err
+	}
+	rows := rowsWithin(list, bound-frame-noteRoom)
+	if rows == 0 {
+		return nil, rpcerr.Newf(rpcerr.ResultTooLarge, "the tools that were found take more than the %d bytes that this server allows", bound).
+			WithFix("Raise max_result_bytes of the MCP server.")
+	}
+	if data, err = json.Marshal(map[string]any{"tools": hits[:rows]}); err != nil {
+		return nil, err
+	}
+	note := fmt.Sprintf("These are the best %d of %d tools that were found, to stay below %d bytes: narrow the query.", rows, len(hits), bound)
+	return noted(envelope(data), note)
 }
 
 func rank(l tool.Listing, words []string) int {

@@ -20,9 +20,9 @@ const (
 	// maxCuts bounds how often a page is asked for again because it was too large.
 	maxCuts = 4
 	// noteRoom is kept free for the note of an answer that was cut, and for a longer cursor.
-	noteRoom = 700
-	// guessedRow is the size of a record in bytes before any was seen.
-	guessedRow = 1000
+	noteRoom = 1_400
+	// guessedRow is what a record takes, see twice, before any was seen.
+	guessedRow = 2_000
 )
 
 // page is one page of a list.
@@ -58,20 +58,19 @@ func (l *lister) list(ctx context.Context, in Input, fetch func(ctx context.Cont
 			note = "" // the list ends here by itself
 		}
 		body, err := noted(got.body, note)
-		if err != nil || len(body) <= in.MaxBytes {
+		if err != nil || sent(body) <= in.MaxBytes {
 			return body, err
 		}
 		if limit == 1 {
-			if len(got.body) <= in.MaxBytes {
+			if sent(got.body) <= in.MaxBytes {
 				return got.body, nil // its limit has to say it
 			}
 			break
 		}
-		fit := max(1, rowsWithin(got.rows, in.MaxBytes-(len(body)-len(got.rows))-noteRoom))
+		fit := max(1, rowsWithin(got.rows, in.MaxBytes-(sent(body)-twice(got.rows))-noteRoom))
 		limit, note = min(fit, limit-1), cutNote(fit, max(asked, limit), in.MaxBytes)
 	}
-	return nil, rpcerr.Newf(rpcerr.ResultTooLarge, "one record alone is larger than the %d bytes that this server allows", in.MaxBytes).
-		WithFix("Ask for fewer fields, or raise max_result_bytes of the MCP server.")
+	return nil, tooLarge(in, "one record alone takes more than the %d bytes that this server allows", in.MaxBytes)
 }
 
 // list reads a page of a catalog operation.
@@ -103,25 +102,28 @@ func cutNote(rows, of, bound int) string {
 		"fewer fields leave room for more records.", rows, of, bound)
 }
 
-// noted adds a note to an envelope, when there is something to say.
+// noted adds a note to an envelope, when there is something to say. The envelope itself stays as it is: without the note it may fit.
 func noted(body []byte, note string) ([]byte, error) {
 	if note == "" {
 		return body, nil
 	}
-	body = append(bytes.TrimSuffix(body, []byte("}")), `,"note":`...)
-	body, err := jsontext.AppendQuote(body, note)
+	body, err := jsontext.AppendQuote(append(trimBrace(body), `"note":`...), note)
 	return append(body, '}'), err
 }
 
-// rowsWithin counts how many elements of an array fit into room bytes.
+// rowsWithin counts how many elements of an array fit into room bytes, each of them sent twice.
 func rowsWithin(array []byte, room int) int {
 	dec := jsontext.NewDecoder(bytes.NewReader(array))
 	if _, err := dec.ReadToken(); err != nil {
 		return 0
 	}
-	rows := 0
+	rows, end, taken := 0, int64(0), twice([]byte("]"))
 	for dec.PeekKind() != ']' {
-		if err := dec.SkipValue(); err != nil || dec.InputOffset()+1 > int64(room) {
+		if err := dec.SkipValue(); err != nil {
+			return rows
+		}
+		taken += twice(array[end:dec.InputOffset()])
+		if end = dec.InputOffset(); taken > room {
 			return rows
 		}
 		rows++
@@ -130,20 +132,20 @@ func rowsWithin(array []byte, room int) int {
 }
 
 // fitWhole holds an answer that is no page to its bound. Of an array, whole records are left out and the note says so; anything else is refused.
-func fitWhole(body, data []byte, bound int) ([]byte, error) {
-	if len(body) <= bound {
+func fitWhole(in Input, body, data []byte) ([]byte, error) {
+	takes := sent(body)
+	if takes <= in.MaxBytes {
 		return body, nil
 	}
 	rows := 0
 	if jsontext.Value(data).Kind() == '[' {
-		rows = rowsWithin(data, bound-len(body)+len(data)-noteRoom)
+		rows = rowsWithin(data, in.MaxBytes-takes+twice(data)-noteRoom)
 	}
 	if rows == 0 {
-		return nil, rpcerr.Newf(rpcerr.ResultTooLarge, "the answer has %d bytes; this server allows %d", len(body), bound).
-			WithFix("Ask for fewer fields, or raise max_result_bytes of the MCP server.")
+		return nil, exceeds(in, takes)
 	}
 	head, total := headOf(data, rows)
-	note := fmt.Sprintf("These are the first %d of %d records, to stay below %d bytes. There are no further pages: narrow the query.", rows, total, bound)
+	note := fmt.Sprintf("These are the first %d of %d records, to stay below %d bytes. There are no further pages: narrow the query.", rows, total, in.MaxBytes)
 	return noted(envelope(head), note)
 }
 
@@ -173,7 +175,7 @@ type lister struct {
 
 // sizes remembers how large the records of an operation are, so that a page asked for without a limit fits at once.
 type sizes struct {
-	rows sync.Map // operation id to *atomic.Int64, mean bytes of a record
+	rows sync.Map // operation id to *atomic.Int64, mean bytes that a record takes
 }
 
 func (s *sizes) of(op *catalogv1.Operation) *atomic.Int64 {
@@ -191,7 +193,7 @@ func (s *sizes) saw(op *catalogv1.Operation, p page) {
 	if p.count == 0 {
 		return
 	}
-	mean, seen := s.of(op), int64(len(p.rows)/p.count)+1
+	mean, seen := s.of(op), int64(twice(p.rows)/p.count)+1
 	if before := mean.Load(); before != guessedRow {
 		seen = (3*before + seen) / 4
 	}

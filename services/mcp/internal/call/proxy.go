@@ -53,7 +53,7 @@ func (p *Proxy) Call(ctx context.Context, in Input) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return fitWhole(envelope(data), data, in.MaxBytes)
+	return fitWhole(in, envelope(data), data)
 }
 
 // one makes a call whose answer is a whole.

@@ -41,7 +41,7 @@ func (u *Unified) Call(ctx context.Context, in Input) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		return fitWhole(body, nil, in.MaxBytes)
+		return fitWhole(in, body, nil)
 	}
 	return u.list(ctx, in, func(ctx context.Context, limit int) (page, error) {
 		body, err := u.procedure(ctx, in, pageArguments(in, limit))

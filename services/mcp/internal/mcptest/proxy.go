@@ -1,6 +1,7 @@
 package mcptest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -41,6 +42,7 @@ type Proxy struct {
 	mu    sync.Mutex
 	rows  int
 	fill  int
+	piece string
 	fail  error
 	hold  <-chan struct{}
 	calls []Proxied
@@ -51,6 +53,19 @@ func (p *Proxy) Rows(n, bytes int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.rows, p.fill = n, max(0, bytes-60)
+}
+
+// Fill sets what fills the records, as it stands between the quotes of a JSON text.
+func (p *Proxy) Fill(piece string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.piece = piece
+}
+
+// text fills a record. The caller holds the lock.
+func (p *Proxy) text() string {
+	piece := cmp.Or(p.piece, "x")
+	return strings.Repeat(piece, p.fill/len(piece))
 }
 
 // Fail makes every call fail; nil lets them work again.
@@ -124,7 +139,7 @@ func (p *Proxy) List(ctx context.Context, r *proxyv1.ListRequest) (*proxyv1.List
 		return &proxyv1.ListResponse{Result: raw(`{"id":` + Big + `,"companyName":"Acme","predefinedFields":[],"customFields":[]}`)}, nil
 	}
 	p.mu.Lock()
-	rows, fill := p.rows, p.fill
+	rows, text := p.rows, p.text()
 	p.mu.Unlock()
 	from, _ := strconv.Atoi(strings.TrimPrefix(r.GetNextCursor(), "after-"))
 	to := min(rows, from+int(r.GetLimit()))
@@ -134,7 +149,7 @@ func (p *Proxy) List(ctx context.Context, r *proxyv1.ListRequest) (*proxyv1.List
 		if n > from {
 			b.WriteByte(',')
 		}
-		fmt.Fprintf(&b, `{"id":%d,"big":%s,"email":"u%d@example.com","text":"%s"}`, n+1, Big, n+1, strings.Repeat("x", fill))
+		fmt.Fprintf(&b, `{"id":%d,"big":%s,"email":"u%d@example.com","text":"%s"}`, n+1, Big, n+1, text)
 	}
 	b.WriteByte(']')
 	out := &proxyv1.ListResponse{Result: raw(b.String()), ResultCount: int32(to - from), Limit: r.GetLimit(), Total: new(int32(rows))}
@@ -146,7 +161,13 @@ func (p *Proxy) List(ctx context.Context, r *proxyv1.ListRequest) (*proxyv1.List
 
 // Get implements ProxyService.
 func (p *Proxy) Get(ctx context.Context, r *proxyv1.GetRequest) (*proxyv1.GetResponse, error) {
-	return &proxyv1.GetResponse{Result: raw(`{"id":` + r.GetId() + `,"big":` + Big + `}`)}, p.note(ctx, "Get", r, nil)
+	p.mu.Lock()
+	text := p.text()
+	p.mu.Unlock()
+	if text != "" {
+		text = `,"text":"` + text + `"`
+	}
+	return &proxyv1.GetResponse{Result: raw(`{"id":` + r.GetId() + `,"big":` + Big + text + `}`)}, p.note(ctx, "Get", r, nil)
 }
 
 // Create implements ProxyService.

@@ -18,10 +18,10 @@ import (
 )
 
 const (
-	// DefaultResultBytes is the most bytes of a result's text when the configuration does not say.
-	DefaultResultBytes = 100_000
-	// minResultBytes leaves room for an envelope with one small record; maxResultBytes is what one message between services can carry.
-	minResultBytes, maxResultBytes = 1_000, 3_000_000
+	// DefaultResultBytes is the most bytes of a result, text and structured content together, when the configuration does not say.
+	DefaultResultBytes = 200_000
+	// minResultBytes leaves room for an envelope with one small record; maxResultBytes is twice what one message between services can carry.
+	minResultBytes, maxResultBytes = 1_000, 6_000_000
 )
 
 // Exposure is how tools are shown.
@@ -103,7 +103,7 @@ func (c Config) Style() tool.Style {
 	return c.NameStyle
 }
 
-// ResultBytes is the most bytes of a result's text, the default filled in.
+// ResultBytes is the most bytes of a result, the default filled in.
 func (c Config) ResultBytes() int {
 	if c.MaxResultBytes == 0 {
 		return DefaultResultBytes
