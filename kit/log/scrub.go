@@ -1,8 +1,10 @@
 package log
 
-import "bytes"
+import (
+	"bytes"
 
-const redacted = "[redacted]"
+	"github.com/sando-dev/sando/kit/redact"
+)
 
 // Scrub removes tokens from text: sando_api_... becomes sando_api_[redacted],
 // and a signed grant (a JWT) [redacted].
@@ -16,7 +18,7 @@ func appendScrubbed(dst, line []byte) []byte {
 			return append(dst, line...)
 		}
 		dst = append(dst, line[:at+keep]...)
-		dst = append(dst, redacted...)
+		dst = append(dst, redact.Mark...)
 		line = line[end:]
 	}
 }
