@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"encoding/json"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -74,8 +75,19 @@ func (c *checker) derived(m proto.Message, field string, given bool) {
 
 // pointer refuses what is not a JSON pointer (RFC 6901).
 func (c *checker) pointer(m proto.Message, field, value string) {
-	if !isPointer(value) {
-		c.fail(m, field, "%q is not a JSON pointer such as /name", value)
+	if _, err := ParsePointer(value); err != nil {
+		c.fail(m, field, "%q is not a JSON pointer such as /name: %v", value, err)
+	}
+}
+
+// pointers refuses a list of candidates with what is not a pointer, or with one twice.
+func (c *checker) pointers(m proto.Message, field string, values []string) {
+	for i, value := range values {
+		at := fmt.Sprintf("%s[%d]", field, i)
+		c.pointer(m, at, value)
+		if slices.Contains(values[:i], value) {
+			c.fail(m, at, "names %q twice", value)
+		}
 	}
 }
 
@@ -89,24 +101,5 @@ func (c *checker) notNegative(m proto.Message, field string, value int64) {
 func (c *checker) json(m proto.Message, field, value string) {
 	if !json.Valid([]byte(value)) {
 		c.fail(m, field, "%q is not a JSON value; text needs quotes inside the quotes", value)
-	}
-}
-
-func isPointer(value string) bool {
-	if value == "" {
-		return true
-	}
-	if !strings.HasPrefix(value, "/") {
-		return false
-	}
-	for rest := value; ; {
-		_, after, found := strings.Cut(rest, "~")
-		if !found {
-			return true
-		}
-		if !strings.HasPrefix(after, "0") && !strings.HasPrefix(after, "1") {
-			return false
-		}
-		rest = after
 	}
 }

@@ -37,12 +37,25 @@ func (c *checker) integrationHead(folder string) {
 		}
 	}
 	c.notNegative(i, "default_retry_after_seconds", int64(i.GetDefaultRetryAfterSeconds()))
-	c.pointer(i.GetErrorFormat(), "message_pointer", i.GetErrorFormat().GetMessagePointer())
+	c.errorFormat(i.GetErrorFormat())
 	if len(i.GetResources()) == 0 {
 		c.fail(i, "resources", "is missing: list the resource files in the order of their tools")
 	}
 	c.unique(i, "resources", i.GetResources())
 	c.authentication()
+}
+
+func (c *checker) errorFormat(f *catalogv1.ErrorFormat) {
+	c.pointer(f, "message_pointer", f.GetMessagePointer())
+	if f.GetMessagePointer() != "" && len(f.GetMessagePointers()) > 0 {
+		c.fail(f, "message_pointer", "is message_pointers with one candidate; put it there")
+	}
+	c.pointers(f, "message_pointers", f.GetMessagePointers())
+	c.pointers(f, "code_pointers", f.GetCodePointers())
+	c.pointers(f, "missing_scope_pointers", f.GetMissingScopePointers())
+	if slices.Contains(f.GetMissingScopeMarkers(), "") {
+		c.fail(f, "missing_scope_markers", "has an empty marker, which is in every text")
+	}
 }
 
 // unique refuses a list that names something twice.

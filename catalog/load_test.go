@@ -280,3 +280,25 @@ func FuzzLoad(f *testing.F) {
 		}
 	})
 }
+
+// Pointers of errors are checked one by one, at the line of each.
+func TestD9ErrorPointersAreChecked(t *testing.T) {
+	for format, want := range map[string]string{
+		"message_pointers:\n    - /error/text\n    - error.text": `acme/integration.yaml:22: error_format.message_pointers[1]: "error.text" is not a JSON pointer`,
+		"message_pointers: [/a~2b]":                              `acme/integration.yaml:20: error_format.message_pointers[0]: "/a~2b" is not a JSON pointer`,
+		"message_pointers: [/a, /b, /a]":                         `acme/integration.yaml:20: error_format.message_pointers[2]: names "/a" twice`,
+		"message_pointer: /a\n  message_pointers: [/b]":          `acme/integration.yaml:20: error_format.message_pointer: is message_pointers with one candidate`,
+		"code_pointers: [code]":                                  `acme/integration.yaml:20: error_format.code_pointers[0]: "code" is not a JSON pointer`,
+		"missing_scope_pointers: [/a/~]":                         `acme/integration.yaml:20: error_format.missing_scope_pointers[0]: "/a/~" is not a JSON pointer`,
+		"missing_scope_markers: ['']":                            `acme/integration.yaml:20: error_format.missing_scope_markers: has an empty marker`,
+		"message_pointers: [/error/text, /errors/0/~01~1x, '']\n  code_pointers: [/error/code]": "",
+	} {
+		files := tree(t, acme)
+		const at = "acme/integration.yaml"
+		files[at].Data = []byte(strings.Replace(string(files[at].Data), "message_pointer: /error/text", format, 1))
+		_, err := Load(files)
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s:\ngot  %v\nwant %s", format, err, want)
+		}
+	}
+}

@@ -78,7 +78,7 @@ func document(data []byte) (*yaml.Node, error) {
 	return doc.Content[0], nil
 }
 
-// Problem describes a fault of a field of m, or of m itself when field is empty. A field that the file does not mention is reported at m.
+// Problem describes a fault of a field of m, or of m itself when field is empty; `field[2]` is an element of a list. A field that the file does not mention is reported at m.
 func (f *File) Problem(m proto.Message, field, format string, args ...any) *Problem {
 	p := &Problem{File: f.name, Text: fmt.Sprintf(format, args...)}
 	at, ok := f.marks[mark{m, field}]
@@ -162,7 +162,7 @@ func (d *decoder) field(n *yaml.Node, m protoreflect.Message, fd protoreflect.Fi
 	case fd.IsMap():
 		d.mapping(n, m.Mutable(fd).Map(), fd, place, depth)
 	case fd.IsList():
-		d.list(n, m.Mutable(fd).List(), fd, place, depth)
+		d.list(n, m, fd, place, depth)
 	case fd.Message() != nil:
 		d.message(n, m.Mutable(fd).Message(), place, depth)
 	default:
@@ -172,7 +172,8 @@ func (d *decoder) field(n *yaml.Node, m protoreflect.Message, fd protoreflect.Fi
 	}
 }
 
-func (d *decoder) list(n *yaml.Node, list protoreflect.List, fd protoreflect.FieldDescriptor, place string, depth int) {
+func (d *decoder) list(n *yaml.Node, m protoreflect.Message, fd protoreflect.FieldDescriptor, place string, depth int) {
+	list := m.Mutable(fd).List()
 	n, ok := d.enter(n, place, depth)
 	if !ok {
 		return
@@ -183,6 +184,7 @@ func (d *decoder) list(n *yaml.Node, list protoreflect.List, fd protoreflect.Fie
 	}
 	for i, item := range n.Content {
 		at := fmt.Sprintf("%s[%d]", place, i)
+		d.file.marks[mark{m.Interface(), fmt.Sprintf("%s[%d]", fd.Name(), i)}] = spot{item.Line, at}
 		if fd.Message() != nil {
 			d.message(item, list.AppendMutable().Message(), at, depth+1)
 		} else if v, ok := d.scalar(item, fd, at, depth+1); ok {

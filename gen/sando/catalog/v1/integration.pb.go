@@ -477,12 +477,19 @@ func (x *Verification) GetOrganizationNamePointer() string {
 	return ""
 }
 
-// ErrorFormat says where a provider's error body keeps things, as JSON pointers.
+// ErrorFormat says where a provider's error bodies keep things, as JSON pointers (RFC 6901: `/errors/0/text`, `~1` for a slash and `~0` for a
+// tilde within a name). Of several candidates the first counts that leads to a text or a number, so that one format serves several shapes of error.
 type ErrorFormat struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Pointer of the message, e.g. `/message`.
+	// Pointer of the message where there is one shape only, e.g. `/message`; not beside message_pointers.
 	MessagePointer string `protobuf:"bytes,1,opt,name=message_pointer,json=messagePointer,proto3" json:"message_pointer,omitempty"`
-	// Text fragments of a 403 that name missing scopes, e.g. `missing_required_scope`.
+	// Pointers of the message, e.g. `/message` and `/detail`.
+	MessagePointers []string `protobuf:"bytes,3,rep,name=message_pointers,json=messagePointers,proto3" json:"message_pointers,omitempty"`
+	// Pointers of the provider's own code for the error, e.g. `/error/code`; shown as the detail upstream_code.
+	CodePointers []string `protobuf:"bytes,4,rep,name=code_pointers,json=codePointers,proto3" json:"code_pointers,omitempty"`
+	// Pointers, in a 403, of the scopes that are missing: a list of texts, or one text with spaces between the scopes.
+	MissingScopePointers []string `protobuf:"bytes,5,rep,name=missing_scope_pointers,json=missingScopePointers,proto3" json:"missing_scope_pointers,omitempty"`
+	// Text fragments of a 403's message that missing scopes follow, where no pointer names them, e.g. `missing_required_scope`.
 	MissingScopeMarkers []string `protobuf:"bytes,2,rep,name=missing_scope_markers,json=missingScopeMarkers,proto3" json:"missing_scope_markers,omitempty"`
 	unknownFields       protoimpl.UnknownFields
 	sizeCache           protoimpl.SizeCache
@@ -523,6 +530,27 @@ func (x *ErrorFormat) GetMessagePointer() string {
 		return x.MessagePointer
 	}
 	return ""
+}
+
+func (x *ErrorFormat) GetMessagePointers() []string {
+	if x != nil {
+		return x.MessagePointers
+	}
+	return nil
+}
+
+func (x *ErrorFormat) GetCodePointers() []string {
+	if x != nil {
+		return x.CodePointers
+	}
+	return nil
+}
+
+func (x *ErrorFormat) GetMissingScopePointers() []string {
+	if x != nil {
+		return x.MissingScopePointers
+	}
+	return nil
 }
 
 func (x *ErrorFormat) GetMissingScopeMarkers() []string {
@@ -579,9 +607,12 @@ const file_sando_catalog_v1_integration_proto_rawDesc = "" +
 	"\fVerification\x12\x1c\n" +
 	"\toperation\x18\x01 \x01(\tR\toperation\x126\n" +
 	"\x17organization_id_pointer\x18\x02 \x01(\tR\x15organizationIdPointer\x12:\n" +
-	"\x19organization_name_pointer\x18\x03 \x01(\tR\x17organizationNamePointer\"j\n" +
+	"\x19organization_name_pointer\x18\x03 \x01(\tR\x17organizationNamePointer\"\xf0\x01\n" +
 	"\vErrorFormat\x12'\n" +
-	"\x0fmessage_pointer\x18\x01 \x01(\tR\x0emessagePointer\x122\n" +
+	"\x0fmessage_pointer\x18\x01 \x01(\tR\x0emessagePointer\x12)\n" +
+	"\x10message_pointers\x18\x03 \x03(\tR\x0fmessagePointers\x12#\n" +
+	"\rcode_pointers\x18\x04 \x03(\tR\fcodePointers\x124\n" +
+	"\x16missing_scope_pointers\x18\x05 \x03(\tR\x14missingScopePointers\x122\n" +
 	"\x15missing_scope_markers\x18\x02 \x03(\tR\x13missingScopeMarkersB\xc5\x01\n" +
 	"\x14com.sando.catalog.v1B\x10IntegrationProtoP\x01Z9github.com/sando-dev/sando/gen/sando/catalog/v1;catalogv1\xa2\x02\x03SCX\xaa\x02\x10Sando.Catalog.V1\xca\x02\x10Sando\\Catalog\\V1\xe2\x02\x1cSando\\Catalog\\V1\\GPBMetadata\xea\x02\x12Sando::Catalog::V1b\x06proto3"
 

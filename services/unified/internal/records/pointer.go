@@ -1,50 +1,16 @@
 package records
 
 import (
-	"errors"
-	"fmt"
 	"strconv"
-	"strings"
+
+	"github.com/sando-dev/sando/catalog"
 )
 
 // Pointer is a JSON pointer of RFC 6901, parsed. The empty pointer is the value itself.
-type Pointer []string
+type Pointer = catalog.Pointer
 
 // ParsePointer reads a pointer such as `/primaryOwner/email`.
-func ParsePointer(s string) (Pointer, error) {
-	if s == "" {
-		return nil, nil
-	}
-	if s[0] != '/' {
-		return nil, errors.New("a JSON pointer starts with `/`")
-	}
-	tokens := strings.Split(s[1:], "/")
-	for i, t := range tokens {
-		for rest := t; ; {
-			_, after, found := strings.Cut(rest, "~")
-			if !found {
-				break
-			}
-			if after == "" || after[0] != '0' && after[0] != '1' {
-				return nil, fmt.Errorf("in a JSON pointer `~` is written ~0, and `/` ~1: %q", t)
-			}
-			rest = after
-		}
-		tokens[i] = strings.ReplaceAll(strings.ReplaceAll(t, "~1", "/"), "~0", "~")
-	}
-	return tokens, nil
-}
-
-// String writes the pointer.
-func (p Pointer) String() string {
-	var b strings.Builder
-	escape := strings.NewReplacer("~", "~0", "/", "~1")
-	for _, t := range p {
-		b.WriteByte('/')
-		b.WriteString(escape.Replace(t))
-	}
-	return b.String()
-}
+func ParsePointer(s string) (Pointer, error) { return catalog.ParsePointer(s) }
 
 // Find gives the value that the pointer leads to; nil when there is none.
 func Find(value []byte, p Pointer) []byte {
