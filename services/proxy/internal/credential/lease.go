@@ -6,27 +6,22 @@ package credential
 import (
 	"bytes"
 	"encoding/binary"
-	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 	"unique"
 
+	catalogv1 "github.com/sando-dev/sando/gen/sando/catalog/v1"
 	internalauthv1 "github.com/sando-dev/sando/gen/sando/internalauth/v1"
+	"github.com/sando-dev/sando/kit/redact"
 	"github.com/sando-dev/sando/kit/sealed"
 	"github.com/sando-dev/sando/services/proxy/internal/route"
 )
 
 // sealPurpose binds sealed credentials to this use of the ring.
 const sealPurpose = "proxy.credential"
-
-// redacted stands where a secret stood.
-const redacted = "[redacted]"
-
-// minSecret is the shortest text that is searched for when a provider's answer
-// is redacted; shorter ones would hit innocent text.
-const minSecret = 6
 
 // A Lease is one account's credential and what belongs to it. There is one for
 // every account in use, so it is kept small.
@@ -130,7 +125,10 @@ func render(p *route.Provider, method string, values map[string]string) (secret,
 	pairs := make([]string, 0, 2*len(values))
 	for name, value := range values {
 		pairs = append(pairs, "{"+name+"}", value)
-		s.values = append(s.values, value)
+		// A short value that is no secret, such as a user's name, is left in texts.
+		if len(value) >= redact.Distinct || !open(m, name) {
+			s.values = append(s.values, value)
+		}
 	}
 	fill := strings.NewReplacer(pairs...)
 	for name, template := range m.GetInjectHeaders() {
@@ -141,6 +139,11 @@ func render(p *route.Provider, method string, values map[string]string) (secret,
 		s.headers = append(s.headers, http.CanonicalHeaderKey(name), text)
 	}
 	return s, nil
+}
+
+// open says whether a value is one that the catalog declares to be no secret.
+func open(m *catalogv1.AuthenticationMethod, name string) bool {
+	return slices.ContainsFunc(m.GetFields(), func(f *catalogv1.CredentialField) bool { return f.GetName() == name && !f.GetSecret() })
 }
 
 func (l *Lease) open() (secret, error) {
@@ -164,31 +167,14 @@ func (l *Lease) Inject(h http.Header) error {
 	return nil
 }
 
-// Redact takes the credential out of a provider's words.
-func (l *Lease) Redact(text []byte) []byte {
+// Secrets are the values of the credential, for taking them out of a provider's
+// words. It opens the lease, which only a call that went wrong should pay for.
+func (l *Lease) Secrets() redact.Secrets {
 	s, err := l.open()
 	if err != nil {
-		return nil
+		return redact.All()
 	}
-	for _, value := range s.values {
-		text = redact(text, value)
-	}
-	for i := 1; i < len(s.headers); i += 2 {
-		text = redact(text, s.headers[i])
-	}
-	return text
-}
-
-func redact(text []byte, value string) []byte {
-	if len(value) < minSecret {
-		return text
-	}
-	text = bytes.ReplaceAll(text, []byte(value), []byte(redacted))
-	// Inside of JSON the value may stand escaped.
-	if quoted, err := json.Marshal(value); err == nil {
-		text = bytes.ReplaceAll(text, quoted[1:len(quoted)-1], []byte(redacted))
-	}
-	return text
+	return redact.New(s.values...)
 }
 
 // expired says whether the lease is over at a time, or so nearly that a call

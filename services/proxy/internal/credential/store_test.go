@@ -217,8 +217,8 @@ func TestInjectAndRedact(t *testing.T) {
 	if strings.Contains(l.sealed, apiKey) {
 		t.Error("the cached lease shows the key")
 	}
-	if got := string(l.Redact([]byte(`{"message":"bad key ` + apiKey + `"}`))); got != `{"message":"bad key [redacted]"}` {
-		t.Errorf("Redact = %s", got)
+	if got := string(l.Secrets().Bytes([]byte(`{"message":"bad key ` + apiKey + `"}`))); got != `{"message":"bad key [redacted]"}` {
+		t.Errorf("redacted: %s", got)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/sando-dev/sando/access"
 	"github.com/sando-dev/sando/kit/rpcerr"
+	"github.com/sando-dev/sando/services/proxy/internal/credential"
 	"github.com/sando-dev/sando/services/proxy/internal/upstream"
 )
 
@@ -70,7 +71,7 @@ func (s *Service) download(ctx context.Context, c *call, open func(File) (io.Wri
 		}
 		return e
 	}
-	dst, err := open(fileOf(resp))
+	dst, err := open(fileOf(c.lease, resp))
 	if err != nil {
 		return err
 	}
@@ -83,22 +84,24 @@ func (s *Service) follow(c *call, from *url.URL, location string) (*url.URL, err
 	refused := rpcerr.New(access.CodeUpstreamBadResponse, "the provider redirects to a host that is not declared for downloads")
 	refused.Origin = p.GetName()
 	to, err := from.Parse(location)
+	secrets := c.lease.Secrets()
 	if err != nil || location == "" || to.User != nil {
-		return nil, refused.WithCause(err)
+		return nil, refused.WithCause(secrets.Error(err))
 	}
 	own := to.Scheme == p.Base.Scheme && to.Host == p.Base.Host
 	declared := to.Scheme == "https" && (to.Port() == "" || to.Port() == "443") && p.MayDownloadFrom(to.Hostname())
 	if !own && !declared {
-		return nil, refused.WithDetail("host", to.Host)
+		return nil, refused.WithDetail("host", secrets.Text(to.Host))
 	}
 	return to, nil
 }
 
 // fetch gets a file from storage, without the credential.
 func (s *Service) fetch(ctx context.Context, c *call, at *url.URL) (*upstream.Response, error) {
-	resp, err := s.observer.do(ctx, s.Upstream, c.op.GetId(), &upstream.Request{
+	server := c.lease.Secrets().Text(at.Host)
+	resp, err := s.observer.do(ctx, s.Upstream, c.op.GetId(), server, &upstream.Request{
 		Method: http.MethodGet, URL: at, Header: http.Header{"Accept": {"*/*"}, "User-Agent": {"sando"}},
-		Key: at.Scheme + "://" + at.Host,
+		Key: at.Scheme + "://" + server,
 	})
 	if err != nil {
 		return nil, s.unanswered(ctx, c, err)
@@ -106,13 +109,25 @@ func (s *Service) fetch(ctx context.Context, c *call, at *url.URL) (*upstream.Re
 	return resp, nil
 }
 
-func fileOf(resp *upstream.Response) File {
-	f := File{MediaType: resp.Header.Get("Content-Type"), Size: resp.ContentLength}
+func fileOf(lease *credential.Lease, resp *upstream.Response) File {
+	f := File{MediaType: mediaTypeOf(lease, resp), Size: resp.ContentLength}
 	if f.MediaType == "" {
-		f.MediaType = "application/octet-stream"
+		f.MediaType = unknownMedia
 	}
 	if _, params, err := mime.ParseMediaType(resp.Header.Get("Content-Disposition")); err == nil {
-		f.Name = params["filename"]
+		f.Name = lease.Secrets().Text(params["filename"])
 	}
 	return f
+}
+
+// unknownMedia is the media type of bytes of which nothing is known.
+const unknownMedia = "application/octet-stream"
+
+// mediaTypeOf is the media type of bytes that are handed on as they are.
+func mediaTypeOf(lease *credential.Lease, resp *upstream.Response) string {
+	text := resp.Header.Get("Content-Type")
+	if lease.Secrets().Text(text) != text {
+		return unknownMedia
+	}
+	return text
 }

@@ -1,16 +1,11 @@
 package relay
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
-	"io"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/sando-dev/sando/access"
 	"github.com/sando-dev/sando/kit/rpcerr"
@@ -19,42 +14,36 @@ import (
 	"github.com/sando-dev/sando/services/proxy/internal/upstream"
 )
 
-const (
-	// errorBody is how much of a provider's error is read, and errorText how
-	// much of one that is no JSON is shown.
-	errorBody = 64 << 10
-	errorText = 2 << 10
-)
-
 // refusal turns the provider's answer into our error: its status for a 4xx,
 // 502 or 504 for its own faults, and its words, redacted.
 func (s *Service) refusal(ctx context.Context, c *call, resp *upstream.Response) error {
 	defer resp.Body.Close()
-	// What cannot be read of an error is missed by nobody.
-	body, _ := io.ReadAll(io.LimitReader(resp.Body, errorBody))
-	body = c.lease.Redact(body)
+	heard := hear(c.lease, resp.Body)
 	switch resp.Status {
 	case http.StatusUnauthorized:
-		return s.unauthorized(ctx, c, body)
+		return s.unauthorized(ctx, c, heard)
 	case http.StatusForbidden:
-		s.forbidden(ctx, c, body)
+		s.forbidden(ctx, c, heard)
 	}
-	e := newRefusal(c.lease.Provider, resp, body)
+	e := newRefusal(c.lease.Provider, resp, heard)
 	if e.RetryAfter > 0 {
 		c.header.Set("Retry-After", strconv.Itoa(seconds(e.RetryAfter)))
 	}
 	return e
 }
 
-func newRefusal(p *route.Provider, resp *upstream.Response, body []byte) *rpcerr.Error {
-	e := rpcerr.New(codeOf(resp.Status), messageOf(p, body))
+func newRefusal(p *route.Provider, resp *upstream.Response, heard complaint) *rpcerr.Error {
+	e := rpcerr.New(codeOf(resp.Status), heard.message)
 	e.Origin = p.GetName()
-	e.Raw = rawOf(body)
+	e.Raw = heard.raw
 	switch {
 	case resp.Status == http.StatusTooManyRequests:
 		e.RetryAfter = retryAfter(resp.Header, time.Duration(p.GetDefaultRetryAfterSeconds())*time.Second)
 	case resp.Status/100 == 4:
 		e.Status = resp.Status
+	}
+	if heard.code != "" {
+		e = e.WithDetail("upstream_code", heard.code)
 	}
 	return e.WithDetail("upstream_status", resp.Status)
 }
@@ -78,41 +67,6 @@ func codeOf(status int) rpcerr.Code {
 	}
 }
 
-// messageOf finds the provider's own text.
-func messageOf(p *route.Provider, body []byte) string {
-	name := strings.TrimPrefix(p.GetErrorFormat().GetMessagePointer(), "/")
-	var members map[string]json.RawMessage
-	if name == "" || json.Unmarshal(body, &members) != nil {
-		return ""
-	}
-	var text string
-	if json.Unmarshal(members[name], &text) != nil {
-		return ""
-	}
-	return text
-}
-
-// rawOf makes a provider's error fit for ours: as it is when it is JSON, else
-// the beginning of it as a string.
-func rawOf(body []byte) json.RawMessage {
-	body = bytes.TrimSpace(body)
-	switch {
-	case len(body) == 0:
-		return nil
-	case json.Valid(body):
-		return body
-	}
-	text := body[:min(len(body), errorText)]
-	for len(text) > 0 && !utf8.Valid(text) && len(body) > len(text) {
-		text = text[:len(text)-1]
-	}
-	quoted, err := json.Marshal(string(text))
-	if err != nil {
-		return nil
-	}
-	return quoted
-}
-
 // retryAfter reads the header in seconds or as a date (RFC 9110 section 10.2.3).
 func retryAfter(h http.Header, fallback time.Duration) time.Duration {
 	text := h.Get("Retry-After")
@@ -134,6 +88,7 @@ func (s *Service) unanswered(ctx context.Context, c *call, err error) error {
 	if bad, ok := errors.AsType[*splice.WriteError](err); ok {
 		return written(ctx, bad.Err)
 	}
+	err = c.lease.Secrets().Error(err)
 	origin := c.lease.Provider.GetName()
 	fault := func(code rpcerr.Code, message string) *rpcerr.Error {
 		e := rpcerr.New(code, message).WithCause(err)

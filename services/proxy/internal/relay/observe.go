@@ -72,12 +72,13 @@ func (o *observer) waited(ctx context.Context, operation string, took time.Durat
 // do sends a request and observes it. The span says which operation was called
 // and how it ended; the URL, which may hold what is private, stays out of it.
 // A trace that nobody samples gets no span, which would cost as much as the
-// rest of the call's bookkeeping.
-func (o *observer) do(ctx context.Context, client upstream.Client, operation string, req *upstream.Request) (*upstream.Response, error) {
+// rest of the call's bookkeeping. The server is named by the caller: a redirect
+// may lead to any name.
+func (o *observer) do(ctx context.Context, client upstream.Client, operation, server string, req *upstream.Request) (*upstream.Response, error) {
 	span := trace.SpanFromContext(context.Background())
 	if o.traces && trace.SpanContextFromContext(ctx).IsSampled() {
 		ctx, span = o.tracer.Start(ctx, operation, trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(
-			attribute.String("http.request.method", req.Method), attribute.String("server.address", req.URL.Hostname())))
+			attribute.String("http.request.method", req.Method), attribute.String("server.address", server)))
 	}
 	defer func() { span.End() }() // deferred itself, End would write the value of a panic into the span
 	began := time.Now()

@@ -45,9 +45,9 @@ func TestCallsAreMeasuredAndTraced(t *testing.T) {
 	req := &upstream.Request{Method: http.MethodGet, URL: &url.URL{Scheme: "https", Host: "torii.example", Path: "/users", RawQuery: "email=private@example.com"}}
 	ctx, root := on.TracerProvider.Tracer("test").Start(t.Context(), "caller")
 	for _, p := range []provider{{status: 200}, {status: 200}, {status: 429}, {status: 503}, {err: &upstream.Error{Kind: upstream.KindTimeout}}} {
-		_, _ = o.do(ctx, p, "torii.users.list", req)
+		_, _ = o.do(ctx, p, "torii.users.list", "provider.example", req)
 	}
-	_, _ = o.do(t.Context(), provider{status: 404}, "torii.users.get", req)
+	_, _ = o.do(t.Context(), provider{status: 404}, "torii.users.get", "provider.example", req)
 	root.End()
 
 	var data metricdata.ResourceMetrics

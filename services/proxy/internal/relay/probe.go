@@ -1,7 +1,6 @@
 package relay
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -9,13 +8,14 @@ import (
 	"maps"
 	"net/http"
 	"slices"
-	"strings"
 
 	"connectrpc.com/connect/v2"
 
 	"github.com/sando-dev/sando/access"
+	"github.com/sando-dev/sando/catalog"
 	"github.com/sando-dev/sando/kit/grant"
 	"github.com/sando-dev/sando/kit/rpcerr"
+	"github.com/sando-dev/sando/services/proxy/internal/credential"
 	"github.com/sando-dev/sando/services/proxy/internal/query"
 	"github.com/sando-dev/sando/services/proxy/internal/route"
 	"github.com/sando-dev/sando/services/proxy/internal/splice"
@@ -80,10 +80,7 @@ func (s *Service) verify(ctx context.Context, c *call) (*Finding, error) {
 	defer resp.Body.Close()
 	switch resp.Status {
 	case http.StatusUnauthorized, http.StatusForbidden:
-		body := &bounded{most: errorBody}
-		// What cannot be read of an error is missed by nobody.
-		_ = s.pour(ctx, c, body, resp.Body)
-		e := newRefusal(c.lease.Provider, resp, c.lease.Redact(body.Bytes()))
+		e := newRefusal(c.lease.Provider, resp, hear(c.lease, resp.Body))
 		e.Code, e.Status = access.CodeCredentialRejected, 0
 		return nil, e
 	}
@@ -94,11 +91,23 @@ func (s *Service) verify(ctx context.Context, c *call) (*Finding, error) {
 	if _, err := c.op.Plan.Copy(data, resp.Body, splice.Window{}); err != nil {
 		return nil, s.unanswered(ctx, c, err)
 	}
-	v := c.lease.Provider.GetVerification()
+	return findingOf(c.lease, data.Bytes())
+}
+
+// findingOf reads the answer of the verification operation. What is stored of
+// it holds nothing of the credential.
+func findingOf(lease *credential.Lease, data []byte) (*Finding, error) {
+	v, secrets := lease.Provider.GetVerification(), lease.Secrets()
+	id := catalog.FirstText(data, v.GetOrganizationIdPointer())
+	if secrets.Text(id) != id {
+		e := rpcerr.New(access.CodeUpstreamBadResponse, "the provider names the organisation by the credential")
+		e.Origin = lease.Provider.GetName()
+		return nil, e
+	}
 	return &Finding{
-		OrganizationID:   pointed(data.Bytes(), v.GetOrganizationIdPointer()),
-		OrganizationName: pointed(data.Bytes(), v.GetOrganizationNamePointer()),
-		Profile:          data.Bytes(),
+		OrganizationID:   id,
+		OrganizationName: secrets.Text(catalog.FirstText(data, v.GetOrganizationNamePointer())),
+		Profile:          secrets.Bytes(data),
 	}, nil
 }
 
@@ -145,24 +154,4 @@ func fingerprint(values map[string]string) string {
 		h.Write([]byte(name + "\x00" + values[name] + "\x00"))
 	}
 	return hex.EncodeToString(h.Sum(nil)[:8])
-}
-
-// pointed is the scalar at a JSON pointer (RFC 6901) as text; empty for none.
-func pointed(doc []byte, pointer string) string {
-	at := json.RawMessage(doc)
-	for part := range strings.SplitSeq(strings.TrimPrefix(pointer, "/"), "/") {
-		var members map[string]json.RawMessage
-		if json.Unmarshal(at, &members) != nil {
-			return ""
-		}
-		at = members[strings.NewReplacer("~1", "/", "~0", "~").Replace(part)]
-	}
-	var text string
-	if json.Unmarshal(at, &text) == nil {
-		return text
-	}
-	if bytes.ContainsAny(at, "{[") || string(at) == "null" {
-		return ""
-	}
-	return string(at)
 }

@@ -118,7 +118,7 @@ func (s *Service) readRaw(ctx context.Context, c *call, dst io.Writer) error {
 	}
 	defer resp.Body.Close()
 	if typed, ok := dst.(Typed); ok {
-		typed.ContentType(resp.Header.Get("Content-Type"))
+		typed.ContentType(mediaTypeOf(c.lease, resp))
 	}
 	return s.pour(ctx, c, dst, resp.Body)
 }

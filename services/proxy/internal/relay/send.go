@@ -155,7 +155,7 @@ func (s *Service) attempt(ctx context.Context, c *call, sh *shipment, permit bud
 			return err
 		},
 	}
-	resp, err := s.observer.do(ctx, s.Upstream, c.op.GetId(), req)
+	resp, err := s.observer.do(ctx, s.Upstream, c.op.GetId(), p.Base.Hostname(), req)
 	if err != nil {
 		return nil, err
 	}

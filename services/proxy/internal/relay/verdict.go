@@ -3,7 +3,6 @@ package relay
 import (
 	"context"
 	"net/http"
-	"strings"
 
 	"github.com/sando-dev/sando/access"
 	"github.com/sando-dev/sando/kit/rpcerr"
@@ -13,7 +12,7 @@ import (
 
 // unauthorized makes sure that a 401 is about the credential before it is
 // called broken: one probe with the operation that verifies credentials.
-func (s *Service) unauthorized(ctx context.Context, c *call, body []byte) error {
+func (s *Service) unauthorized(ctx context.Context, c *call, heard complaint) error {
 	broken, err := s.refused(ctx, c)
 	if err != nil {
 		return err
@@ -21,15 +20,15 @@ func (s *Service) unauthorized(ctx context.Context, c *call, body []byte) error 
 	p := c.lease.Provider
 	if !broken {
 		e := rpcerr.New(access.CodeUpstreamError, "the provider refused a credential that works").WithDetail("upstream_status", http.StatusUnauthorized)
-		e.Origin, e.Raw = p.GetName(), rawOf(body)
+		e.Origin, e.Raw = p.GetName(), heard.raw
 		return e
 	}
-	report := credential.Verdict{Unauthorized: true, Message: messageOf(p, body)}
+	report := credential.Verdict{Unauthorized: true, Message: heard.message}
 	if err := s.Credentials.Report(ctx, c.lease, report); err != nil {
 		s.Log.WarnContext(ctx, "a refused credential could not be reported", "account", c.lease.Account, "error", err)
 	}
 	e := rpcerr.New(access.CodeNeedsReauth, "")
-	e.Raw = rawOf(body)
+	e.Raw = heard.raw
 	return e.WithDetail("upstream_status", http.StatusUnauthorized)
 }
 
@@ -54,14 +53,9 @@ func (s *Service) refused(ctx context.Context, c *call) (bool, error) {
 }
 
 // forbidden tells auth that a permission is missing.
-func (s *Service) forbidden(ctx context.Context, c *call, body []byte) {
-	p := c.lease.Provider
-	message := messageOf(p, body)
-	report := credential.Verdict{Forbidden: true, Resource: c.op.Resource, Method: c.op.Method, Message: message}
-	for _, marker := range p.GetErrorFormat().GetMissingScopeMarkers() {
-		if _, scope, ok := strings.Cut(message, marker); ok {
-			report.MissingScopes = strings.Fields(strings.Trim(scope, ": "))
-		}
+func (s *Service) forbidden(ctx context.Context, c *call, heard complaint) {
+	report := credential.Verdict{
+		Forbidden: true, Resource: c.op.Resource, Method: c.op.Method, Message: heard.message, MissingScopes: heard.missingScopes,
 	}
 	if err := s.Credentials.Report(ctx, c.lease, report); err != nil {
 		s.Log.WarnContext(ctx, "a missing permission could not be reported", "account", c.lease.Account, "error", err)

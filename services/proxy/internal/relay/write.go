@@ -248,7 +248,7 @@ func (d *delivery) unknown(ctx context.Context, cause error) error {
 	if err := d.ticket.Unknown(ctx); err != nil {
 		d.s.Log.ErrorContext(ctx, "an unknown outcome is not on record", "operation", d.action, "error", err)
 	}
-	e := rpcerr.New(access.CodeOutcomeUnknown, "").WithCause(cause)
+	e := rpcerr.New(access.CodeOutcomeUnknown, "").WithCause(d.c.lease.Secrets().Error(cause))
 	e.Origin = d.c.lease.Provider.GetName()
 	if refused, ok := errors.AsType[*rpcerr.Error](cause); ok {
 		e.Raw, e.Details = refused.Raw, refused.Details
