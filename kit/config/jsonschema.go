@@ -30,9 +30,9 @@ type node struct {
 	Additional any `json:"additionalProperties,omitempty"`
 }
 
-// The texts that time.ParseDuration and slog.Level take.
+// The texts that time.ParseDuration, but for negative ones, and slog.Level take.
 const (
-	durationPattern = `^[-+]?(0|(([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))+)$`
+	durationPattern = `^\+?(0|(([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))+)$`
 	levelPattern    = `^([Dd][Ee][Bb][Uu][Gg]|[Ii][Nn][Ff][Oo]|[Ww][Aa][Rr][Nn]|[Ee][Rr][Rr][Oo][Rr])([-+][0-9]+)?$`
 )
 

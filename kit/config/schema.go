@@ -151,7 +151,7 @@ func setScalar(v reflect.Value, text string) error {
 	}
 	if v.Type() == reflect.TypeFor[time.Duration]() {
 		d, err := time.ParseDuration(text)
-		if err != nil {
+		if err != nil || d < 0 {
 			return fmt.Errorf("%q is not a duration such as 500ms, 30s or 5m", text)
 		}
 		v.SetInt(int64(d))

@@ -76,6 +76,7 @@ func TestQuery(t *testing.T) {
 	}
 }
 
+// TestQueryRefuses is, for numbers and durations, also S12.
 func TestQueryRefuses(t *testing.T) {
 	fd := schema.Parse(t, source)
 	tests := []struct{ query, field, why, fix string }{
@@ -96,6 +97,16 @@ func TestQueryRefuses(t *testing.T) {
 		{"limit=5x", "limit", "must be an integer", ""},
 		{"limit=99999999999", "limit", "must be an integer", ""},
 		{"size=-1", "size", "must be an integer", ""},
+		{"limit=%2B5", "limit", "must be an integer", ""},
+		{"limit=05", "limit", "must be an integer", ""},
+		{"limit=-0", "limit", "must be an integer", ""},
+		{"limit=%205", "limit", "must be an integer", ""},
+		{"limit=%D9%A5", "limit", "must be an integer", ""},
+		{"limit=", "limit", "must be an integer", ""},
+		{"size=18446744073709551617", "size", "must be an integer", ""},
+		{"wait=-1s", "wait", "must be a duration such as 90s", ""},
+		{"wait=9223372036854775808", "wait", "must be a duration such as 90s", ""},
+		{"wait=%2B5s", "wait", "must be a duration such as 90s", ""},
 		{"flag=1", "flag", "must be true or false", ""},
 		{"ratio=NaN", "ratio", "must be a number", ""},
 		{"data=!", "data", "must be base64", ""},

@@ -13,6 +13,8 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/sando-dev/sando/kit/quantity"
 )
 
 var (
@@ -27,6 +29,9 @@ var (
 
 // parseValue reads the text of a query parameter as one value of a field.
 func parseValue(fd protoreflect.FieldDescriptor, text string) (v protoreflect.Value, err error) {
+	if isInteger(fd) && !quantity.Canonical(text) {
+		return v, errInteger
+	}
 	switch fd.Kind() {
 	case protoreflect.StringKind:
 		return protoreflect.ValueOfString(text), nil
@@ -60,6 +65,16 @@ func parseValue(fd protoreflect.FieldDescriptor, text string) (v protoreflect.Va
 	}
 }
 
+func isInteger(fd protoreflect.FieldDescriptor) bool {
+	switch fd.Kind() {
+	case protoreflect.Int32Kind, protoreflect.Sint32Kind, protoreflect.Sfixed32Kind, protoreflect.Int64Kind, protoreflect.Sint64Kind, protoreflect.Sfixed64Kind,
+		protoreflect.Uint32Kind, protoreflect.Fixed32Kind, protoreflect.Uint64Kind, protoreflect.Fixed64Kind:
+		return true
+	default:
+		return false
+	}
+}
+
 func when(bad bool, err error) error {
 	if bad {
 		return err
@@ -86,7 +101,7 @@ func parseMessage(md protoreflect.MessageDescriptor, text string) (v protoreflec
 	case "google.protobuf.Timestamp":
 		m, err = parseTime(text)
 	case "google.protobuf.Duration":
-		d, bad := time.ParseDuration(text)
+		d, bad := quantity.Duration(text, math.MaxInt64)
 		m, err = durationpb.New(d), when(bad != nil, errDuration)
 	case "google.protobuf.FieldMask":
 		m = &fieldmaskpb.FieldMask{Paths: strings.FieldsFunc(text, func(r rune) bool { return r == ',' })}

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/sando-dev/sando/kit/nearest"
@@ -44,6 +45,7 @@ func (d *decoder) scalar(fd protoreflect.FieldDescriptor) (protoreflect.Value, e
 // string, '0' for a number) as a value of the field.
 func parseScalar(fd protoreflect.FieldDescriptor, kind byte, text string) (v protoreflect.Value, ok bool) {
 	number := kind == '0' || kind == '"'
+	whole := kind == '0' || kind == '"' && isNumber(text)
 	switch fd.Kind() {
 	case protoreflect.BoolKind:
 		return protoreflect.ValueOfBool(kind == 't'), kind == 't' || kind == 'f'
@@ -56,16 +58,16 @@ func parseScalar(fd protoreflect.FieldDescriptor, kind byte, text string) (v pro
 		return parseEnum(fd.Enum(), kind, text)
 	case protoreflect.Int32Kind, protoreflect.Sint32Kind, protoreflect.Sfixed32Kind:
 		n, err := strconv.ParseInt(integral(text), 10, 32)
-		return protoreflect.ValueOfInt32(int32(n)), err == nil && number
+		return protoreflect.ValueOfInt32(int32(n)), err == nil && whole
 	case protoreflect.Int64Kind, protoreflect.Sint64Kind, protoreflect.Sfixed64Kind:
 		n, err := strconv.ParseInt(integral(text), 10, 64)
-		return protoreflect.ValueOfInt64(n), err == nil && number
+		return protoreflect.ValueOfInt64(n), err == nil && whole
 	case protoreflect.Uint32Kind, protoreflect.Fixed32Kind:
 		n, err := strconv.ParseUint(integral(text), 10, 32)
-		return protoreflect.ValueOfUint32(uint32(n)), err == nil && number
+		return protoreflect.ValueOfUint32(uint32(n)), err == nil && whole
 	case protoreflect.Uint64Kind, protoreflect.Fixed64Kind:
 		n, err := strconv.ParseUint(integral(text), 10, 64)
-		return protoreflect.ValueOfUint64(n), err == nil && number
+		return protoreflect.ValueOfUint64(n), err == nil && whole
 	case protoreflect.FloatKind:
 		f, ok := parseFloat(text, 32)
 		return protoreflect.ValueOfFloat32(float32(f)), ok && number
@@ -75,6 +77,12 @@ func parseScalar(fd protoreflect.FieldDescriptor, kind byte, text string) (v pro
 	default:
 		return v, false
 	}
+}
+
+// isNumber says whether a string holds a number as JSON writes it. Those who read numbers take more: signs, and zeros before the first digit.
+func isNumber(text string) bool {
+	v := jsontext.Value(text)
+	return v.Kind() == '0' && v.IsValid() && strings.TrimSpace(text) == text
 }
 
 // integral rewrites 1.0 and 1e3, which JSON writers may produce for integers,

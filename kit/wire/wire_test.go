@@ -224,6 +224,7 @@ func TestRawKeepsEveryByte(t *testing.T) {
 	}
 }
 
+// TestUnmarshalNamesTheField is, for numbers, also S12.
 func TestUnmarshalNamesTheField(t *testing.T) {
 	tests := []struct{ in, field, why, fix string }{
 		{`{"plain_txt":"x"}`, "plain_txt", "unknown field", `Did you mean "plain_text"?`},
@@ -235,6 +236,12 @@ func TestUnmarshalNamesTheField(t *testing.T) {
 		{`{"i32":1.5}`, "i32", "must be an integer", ""},
 		{`{"i32":"x"}`, "i32", "must be an integer", ""},
 		{`{"u32":-1}`, "u32", "must be an integer", ""},
+		{`{"i32":"+5"}`, "i32", "must be an integer", ""},
+		{`{"i32":"05"}`, "i32", "must be an integer", ""},
+		{`{"i32":" 5"}`, "i32", "must be an integer", ""},
+		{`{"i32":"1_0"}`, "i32", "must be an integer", ""},
+		{`{"i32":"\u0665"}`, "i32", "must be an integer", ""},
+		{`{"u32":"4294967301"}`, "u32", "must be an integer", ""},
 		{`{"i32":true}`, "i32", "must be an integer", ""},
 		{`{"flag":"true"}`, "flag", "must be a boolean", ""},
 		{`{"plain_text":5}`, "plain_text", "must be a string", ""},

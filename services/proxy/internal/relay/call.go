@@ -2,6 +2,7 @@ package relay
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"slices"
 	"strconv"
@@ -13,6 +14,7 @@ import (
 	"github.com/sando-dev/sando/catalog"
 	catalogv1 "github.com/sando-dev/sando/gen/sando/catalog/v1"
 	"github.com/sando-dev/sando/kit/interceptor"
+	"github.com/sando-dev/sando/kit/quantity"
 	"github.com/sando-dev/sando/kit/rpcerr"
 	"github.com/sando-dev/sando/services/proxy/internal/credential"
 	"github.com/sando-dev/sando/services/proxy/internal/query"
@@ -124,16 +126,10 @@ func accountOf(caller *access.Caller, asked string) (string, error) {
 
 // options reads our request headers.
 func (c *call) options(h *connect.Header, limits Limits) error {
-	if text := h.Get(headerMaxWait); text != "" {
-		wait, err := time.ParseDuration(text)
-		if seconds, bad := strconv.Atoi(text); bad == nil {
-			wait, err = time.Duration(seconds)*time.Second, nil
-		}
-		if err != nil || wait < 0 {
-			return rpcerr.Invalid(headerMaxWait, "must be a duration such as 5s")
-		}
-		if wait > limits.MostWait {
-			return rpcerr.Invalid(headerMaxWait, "must be at most "+limits.MostWait.String())
+	if h.Has(headerMaxWait) {
+		wait, err := quantity.Duration(h.Get(headerMaxWait), limits.MostWait)
+		if err != nil {
+			return rpcerr.Invalid(headerMaxWait, err.Error())
 		}
 		c.maxWait = wait
 	}
@@ -202,13 +198,14 @@ func (c *call) page(limit string, limited bool, next string, continued bool) err
 	if !limited || !c.op.List {
 		return nil
 	}
-	n, err := strconv.Atoi(limit)
-	if err != nil || n < 1 {
-		return rpcerr.Invalid(catalog.ArgumentLimit, "must be a positive number")
-	}
-	if most := c.maxSize(); n > most {
-		return rpcerr.Invalid(catalog.ArgumentLimit, "must be at most "+strconv.Itoa(most)).
+	most := c.maxSize()
+	n, err := quantity.Count(limit, most)
+	if errors.Is(err, quantity.ErrTooLarge) {
+		return rpcerr.Invalid(catalog.ArgumentLimit, err.Error()).
 			WithDetail("maximum", most).WithFix("Ask for at most " + strconv.Itoa(most) + " and continue with next_cursor.")
+	}
+	if err != nil || n < 1 {
+		return rpcerr.Invalid(catalog.ArgumentLimit, "must be a whole number from 1 on")
 	}
 	c.limit = n
 	return nil
