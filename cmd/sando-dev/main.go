@@ -21,6 +21,7 @@ type options struct {
 	dataDir, readyFile     string
 	users                  int
 	noRateLimits, control  bool
+	torii                  toriiOptions
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
@@ -47,6 +48,10 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags.StringVar(&o.readyFile, "ready-file", "", "file to write addresses and tokens to, as JSON, when everything answers")
 	flags.IntVar(&o.users, "users", 250, "users of the stand-in organisation")
 	flags.BoolVar(&o.noRateLimits, "no-rate-limits", false, "the stand-in Torii never answers 429")
+	flags.BoolVar(&o.torii.tls, "emulator-tls", false, "the stand-in Torii speaks TLS, with a certificate that this process trusts")
+	flags.BoolVar(&o.torii.strictSCIM, "emulator-strict-scim", false, "the stand-in Torii opens SCIM to SCIM keys only")
+	flags.BoolVar(&o.torii.tagsAsArray, "emulator-tags-as-array", false, "the stand-in Torii gives tags of apps as an array")
+	flags.StringVar(&o.torii.storageListen, "emulator-storage-listen", "", "address of the stand-in's storage (default: the stand-in's own)")
 	flags.BoolVar(&o.control, "emulator-control", false, "serve the stand-in's control routes: faults, request log, state")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {

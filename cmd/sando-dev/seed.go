@@ -29,7 +29,9 @@ type ready struct {
 	MCPURL              string `json:"mcp_url"`
 	MCPToken            string `json:"mcp_token"`
 	EmulatorURL         string `json:"emulator_url"`
-	ToriiAPIKey         string `json:"torii_api_key"`
+	// EmulatorCA vouches for the stand-in's certificate, in PEM.
+	EmulatorCA  string `json:"emulator_ca,omitempty"`
+	ToriiAPIKey string `json:"torii_api_key"`
 }
 
 func (s seed) run(ctx context.Context) (ready, error) {

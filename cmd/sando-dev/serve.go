@@ -6,9 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
-	"time"
 
 	"github.com/sando-dev/sando/emulator"
 	"github.com/sando-dev/sando/internal/allinone"
@@ -35,10 +33,13 @@ func serve(ctx context.Context, o options, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if err := torii.trust(o.dataDir); err != nil {
+		return err
+	}
 	if o.listen, err = settle(o.listen); err != nil {
 		return err
 	}
-	cfg, err := configure(o, torii.url())
+	cfg, err := configure(o, torii.URL)
 	if err != nil {
 		return err
 	}
@@ -47,11 +48,12 @@ func serve(ctx context.Context, o options, stdout, stderr io.Writer) error {
 		return err
 	}
 	seeder := app.Part{Name: "seed", Run: func(ctx context.Context) error {
-		s := seed{product: product, base: "http://" + product.Addr(), emulator: torii.url(), key: emulator.DefaultKey}
+		s := seed{product: product, base: "http://" + product.Addr(), emulator: torii.URL, key: emulator.DefaultKey}
 		r, err := s.run(ctx)
 		if err != nil {
 			return err
 		}
+		r.EmulatorCA = string(torii.ca)
 		return announce(r, o, stdout)
 	}}
 	parts := append([]app.Part{torii.part()}, product.Parts()...)
@@ -89,36 +91,4 @@ func settle(address string) (string, error) {
 		return "", fmt.Errorf("--listen: %w", err)
 	}
 	return l.Addr().String(), l.Close()
-}
-
-// standIn is the emulator on its own port.
-type standIn struct {
-	listener net.Listener
-	server   *http.Server
-}
-
-func listenTorii(o options, logger *slog.Logger) (*standIn, error) {
-	l, err := net.Listen("tcp", o.emulatorListen)
-	if err != nil {
-		return nil, fmt.Errorf("emulator: %w", err)
-	}
-	torii := emulator.New(emulator.Options{
-		Users: o.users, NoRateLimits: o.noRateLimits, Control: o.control, Logger: logger.With("service", "emulator"),
-	})
-	return &standIn{listener: l, server: &http.Server{Handler: torii, ReadHeaderTimeout: 10 * time.Second}}, nil
-}
-
-func (s *standIn) url() string { return "http://" + s.listener.Addr().String() }
-
-func (s *standIn) part() app.Part {
-	return app.Part{
-		Name: "emulator",
-		Run: func(context.Context) error {
-			if err := s.server.Serve(s.listener); err != http.ErrServerClosed {
-				return err
-			}
-			return nil
-		},
-		Close: s.server.Shutdown,
-	}
 }
