@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -272,4 +273,22 @@ func TestManyAtOnce(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestD8NoLeaveWithoutTime: a call whose time ends as its turn comes gets no
+// leave, which it could not use, and none is lost on it.
+func TestD8NoLeaveWithoutTime(t *testing.T) {
+	inBubble(t, budget.Options{}, func(t *testing.T, b budget.Budget) {
+		pass(t, b, 10).Learn(http.StatusTooManyRequests, http.Header{"Retry-After": {"2"}})
+		_, before, _ := b.State(key)
+		began := time.Now()
+		_, err := b.Acquire(t.Context(), key, 10, someone, 2*time.Second)
+		if _, exhausted := errors.AsType[*budget.Exhausted](err); !exhausted || time.Since(began) != 2*time.Second {
+			t.Errorf("%v after %s; want Exhausted after 2s", err, time.Since(began))
+		}
+		pass(t, b, 10)
+		if _, after, _ := b.State(key); before != 0 || after < 8 {
+			t.Errorf("%d calls left in the penalty, %d after it; want 0, and all but the two made", before, after)
+		}
+	})
 }

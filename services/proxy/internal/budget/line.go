@@ -232,6 +232,7 @@ func (l *line) wait(ctx context.Context, w *waiter, maxWait time.Duration) error
 // rest. The caller holds the lock.
 func (l *line) dispatch(now moment) {
 	l.regard(now)
+	l.dismiss(now)
 	for !l.queue.empty() && !l.penalty.holds(now) {
 		want := l.queue.length
 		if l.penalty.on() {
@@ -252,6 +253,13 @@ func (l *line) dispatch(now moment) {
 	}
 	if !l.queue.empty() {
 		l.wake(now, l.penalty.ends(now))
+	}
+}
+
+// dismiss refuses those whose time has run out: leave would be lost on them.
+func (l *line) dismiss(now moment) {
+	for _, w := range l.queue.removeIf(func(w *waiter) bool { return w.deadline <= now }) {
+		w.refuse(max(l.expect(now, l.queue.rank(w.caller)), time.Millisecond))
 	}
 }
 
