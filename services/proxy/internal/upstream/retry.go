@@ -41,6 +41,9 @@ func (c *client) again(ctx context.Context, r *Request, n int, resp *Response, f
 	wait := c.backoff(n)
 	if resp != nil {
 		if asked, ok := retryafter.Parse(resp.Header, c.now()); ok {
+			if !r.outwaits(asked) {
+				return nil, false
+			}
 			wait = max(wait, asked)
 		}
 	}
@@ -62,6 +65,18 @@ func (c *client) again(ctx context.Context, r *Request, n int, resp *Response, f
 	}
 	c.log.DebugContext(ctx, "upstream attempt repeated", "key", r.Key, "attempt", n+1, "status", status(resp), "kind", kind(failed))
 	return body, true
+}
+
+// outwaits takes a wait off the caller's patience, if it lasts that long.
+func (r *Request) outwaits(wait time.Duration) bool {
+	if r.Patience == nil {
+		return true
+	}
+	if wait > *r.Patience {
+		return false
+	}
+	*r.Patience -= wait
+	return true
 }
 
 // repeatable tells whether sending r again is safe and may help.

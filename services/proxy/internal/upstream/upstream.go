@@ -14,6 +14,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"time"
 )
 
 // A Request is one call of a provider.
@@ -46,6 +47,10 @@ type Request struct {
 	// Key names who suffers together, for the circuit breaker: origin and
 	// organisation. Empty for no breaker.
 	Key string
+	// Patience is how long the caller waits for what a provider asks with
+	// Retry-After before a further attempt; what is waited is taken off. Nil
+	// waits as long as the context lasts.
+	Patience *time.Duration
 	// Again is asked before each further attempt, to take rate budget for it;
 	// an error ends the attempts and the answer or error at hand stands. Nil
 	// allows.
