@@ -54,6 +54,9 @@ type Store struct {
 // is at home in another.
 type key struct{ environment, account string }
 
+// flight names a question to auth that is under way.
+func (k key) flight() string { return k.environment + "\x00" + k.account }
+
 type refusal struct {
 	err   error
 	until time.Time
@@ -99,7 +102,7 @@ func (s *Store) Lease(ctx context.Context, environment, account string) (*Lease,
 	s.misses.Add(1)
 	// Callers of one environment ask with grants that reach different accounts,
 	// but each was checked against this one before; one answer is good for all.
-	answer := s.flights.DoChan(environment+"\x00"+account, func() (any, error) {
+	answer := s.flights.DoChan(k.flight(), func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaseTimeout)
 		defer cancel()
 		return s.fetch(ctx, k)
@@ -227,6 +230,8 @@ func (s *Store) Report(ctx context.Context, l *Lease, v Verdict) error {
 	})
 	if v.Unauthorized {
 		s.Forget([]string{l.Account})
+		// Whoever asks from now on wants to know what came of the report.
+		s.flights.Forget(key{l.Environment, l.Account}.flight())
 	}
 	if err != nil {
 		return fmt.Errorf("credential: report: %w", err)
