@@ -30,6 +30,7 @@ type fakeAuth struct {
 	tokens    map[string]*grant.Grant
 	accounts  map[string]*internalauthv1.LeaseCredentialResponse
 	reauth    map[string]bool
+	renewals  map[string]string // by account: the key that a refresh gives
 	leases    int
 	reports   []*internalauthv1.ReportCredentialRequest
 	audit     []*authv1.LogEntry
@@ -55,6 +56,7 @@ func newFakeAuth(t testing.TB) *fakeAuth {
 		tokens:   map[string]*grant.Grant{},
 		accounts: map[string]*internalauthv1.LeaseCredentialResponse{},
 		reauth:   map[string]bool{},
+		renewals: map[string]string{},
 		events:   make(chan *internalauthv1.WatchRevocationsResponse, 16),
 	}
 }
@@ -180,9 +182,23 @@ func (f *fakeAuth) ReportCredential(_ context.Context, r *internalauthv1.ReportC
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.reports = append(f.reports, r)
-	if r.GetVerdict() == internalauthv1.CredentialVerdict_CREDENTIAL_VERDICT_UNAUTHORIZED {
-		f.reauth[r.GetIntegratedAccountId()] = true
+	if r.GetVerdict() != internalauthv1.CredentialVerdict_CREDENTIAL_VERDICT_UNAUTHORIZED {
+		return &internalauthv1.ReportCredentialResponse{Applied: true}, nil
 	}
+	was := f.accounts[r.GetIntegratedAccountId()]
+	if was.GetVersion() != r.GetVersion() {
+		return &internalauthv1.ReportCredentialResponse{}, nil
+	}
+	if key, ok := f.renewals[r.GetIntegratedAccountId()]; ok {
+		next := &internalauthv1.LeaseCredentialResponse{
+			IntegratedAccountId: was.GetIntegratedAccountId(), EnvironmentId: was.GetEnvironmentId(), Integration: was.GetIntegration(),
+			OrganizationId: was.GetOrganizationId(), AuthenticationMethod: was.GetAuthenticationMethod(),
+			Values: map[string]string{"api_key": key}, Version: was.GetVersion() + 1,
+		}
+		f.accounts[r.GetIntegratedAccountId()] = next
+		return &internalauthv1.ReportCredentialResponse{Applied: true}, nil
+	}
+	f.reauth[r.GetIntegratedAccountId()] = true
 	return &internalauthv1.ReportCredentialResponse{Applied: true}, nil
 }
 

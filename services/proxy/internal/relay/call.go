@@ -43,12 +43,14 @@ type call struct {
 	binding string // the part of the query that a cursor is bound to
 	body    []byte
 	media   string // type of the body
+	verb    string // HTTP method of the caller, or of an RPC's route
 
 	key     string        // Idempotency-Key
 	maxWait time.Duration // for rate budget, all attempts together
 	raw     bool          // the provider's bytes are wanted
 
 	upstreamStatus int
+	waited         time.Duration // for rate budget, all attempts together
 }
 
 // begin finds out what is called and whether the caller may. A refusal of what
@@ -62,7 +64,7 @@ func (s *Service) begin(ctx context.Context, aim *Aim) (*call, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.op, c.id, c.body, c.media = op, id, aim.Body, aim.ContentType
+	c.op, c.id, c.body, c.media, c.verb = op, id, aim.Body, aim.ContentType, verbOf(aim.HTTPMethod, op)
 	interceptor.Note(ctx, slog.String("account", c.lease.Account), slog.String("operation", op.GetId()))
 	if aim.HTTPMethod != "" && !op.Reads(aim.HTTPMethod) {
 		return nil, rpcerr.Newf(rpcerr.MethodNotAllowed, "%s changes something, which a GET must not", op.GetId()).

@@ -27,6 +27,7 @@ type complaint struct {
 	raw           json.RawMessage
 	message, code string
 	missingScopes []string
+	text          bool // it is no JSON, but not empty
 }
 
 // hear reads a provider's error.
@@ -50,6 +51,7 @@ func errorOf(secrets redact.Secrets, body io.Reader) []byte {
 func complaintOf(f *catalogv1.ErrorFormat, body []byte) complaint {
 	h := complaint{raw: rawOf(body)}
 	if !json.Valid(body) {
+		h.text = h.raw != nil
 		return h
 	}
 	h.message = catalog.FirstText(body, append([]string{f.GetMessagePointer()}, f.GetMessagePointers()...)...)

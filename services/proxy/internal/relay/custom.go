@@ -34,18 +34,12 @@ func (s *Service) Custom(ctx context.Context, raw *Raw, dst io.Writer) (int, err
 		return 0, err
 	}
 	if c.op.Writes {
-		data, err := s.write(ctx, c, c.digest(), c.shipment(c.bound.Query))
-		if err != nil {
-			return 0, err
-		}
-		if _, err := dst.Write(data); err != nil {
-			return 0, written(ctx, err)
-		}
-		return c.statusOr(http.StatusOK), nil
+		reply, err := s.writeTo(ctx, c, dst)
+		return reply.Status, err
 	}
 	err = s.readCustom(ctx, c, dst)
 	s.note(ctx, c, err)
-	return c.statusOr(http.StatusOK), err
+	return c.upstreamStatus, err
 }
 
 func (s *Service) beginRaw(ctx context.Context, raw *Raw) (*call, error) {
@@ -70,7 +64,7 @@ func (s *Service) beginRaw(ctx context.Context, raw *Raw) (*call, error) {
 	if method == http.MethodGet && len(raw.Body) > 0 {
 		return nil, rpcerr.Invalid("body", "a GET has none")
 	}
-	c.body, c.media = raw.Body, raw.ContentType
+	c.verb, c.body, c.media = method, raw.Body, raw.ContentType
 	c.bound = route.Binding{Query: q, Target: &c.op.Target}
 	return c, nil
 }
@@ -80,12 +74,4 @@ func (s *Service) readCustom(ctx context.Context, c *call, dst io.Writer) error 
 		return s.readRaw(ctx, c, dst)
 	}
 	return s.readSingle(ctx, c, dst)
-}
-
-// statusOr is what the provider answered; a replayed write has no status.
-func (c *call) statusOr(replayed int) int {
-	if c.upstreamStatus == 0 {
-		return replayed
-	}
-	return c.upstreamStatus
 }

@@ -17,15 +17,19 @@ import (
 // refusal turns the provider's answer into our error: its status for a 4xx,
 // 502 or 504 for its own faults, and its words, redacted.
 func (s *Service) refusal(ctx context.Context, c *call, resp *upstream.Response) error {
-	defer resp.Body.Close()
-	heard := hear(c.lease, resp.Body)
+	heard := hearAll(c.lease, resp)
+	p := c.lease.Provider
 	switch resp.Status {
 	case http.StatusUnauthorized:
-		return s.unauthorized(ctx, c, heard)
+		// The call has been sent with the new credential already.
+		return notRefused(p, resp, heard, credentialRefused)
 	case http.StatusForbidden:
+		if foreign(p, resp, heard) {
+			return edgePage(p, resp, heard)
+		}
 		s.forbidden(ctx, c, heard)
 	}
-	e := newRefusal(c.lease.Provider, resp, heard)
+	e := newRefusal(p, resp, heard)
 	if e.RetryAfter > 0 {
 		c.header.Set("Retry-After", strconv.Itoa(seconds(e.RetryAfter)))
 	}
@@ -36,9 +40,14 @@ func newRefusal(p *route.Provider, resp *upstream.Response, heard complaint) *rp
 	e := rpcerr.New(codeOf(resp.Status), heard.message)
 	e.Origin = p.GetName()
 	e.Raw = heard.raw
+	if resp.Status/100 == 5 && foreign(p, resp, heard) {
+		e.Message = "a page came instead of the provider's answer, perhaps from something in front of it"
+	}
 	switch {
 	case resp.Status == http.StatusTooManyRequests:
 		e.RetryAfter = retryAfter(resp.Header, time.Duration(p.GetDefaultRetryAfterSeconds())*time.Second)
+	case resp.Status == http.StatusServiceUnavailable:
+		e.RetryAfter = retryAfter(resp.Header, 0)
 	case resp.Status/100 == 4:
 		e.Status = resp.Status
 	}
@@ -101,7 +110,7 @@ func (s *Service) unanswered(ctx context.Context, c *call, err error) error {
 	}
 	switch up.Kind {
 	case upstream.KindTimeout:
-		return fault(access.CodeUpstreamTimeout, "")
+		return fault(access.CodeUpstreamTimeout, c.late())
 	case upstream.KindCancelled:
 		return rpcerr.New(rpcerr.Cancelled, "").WithCause(err)
 	case upstream.KindBody:

@@ -80,7 +80,11 @@ func (s *Service) verify(ctx context.Context, c *call) (*Finding, error) {
 	defer resp.Body.Close()
 	switch resp.Status {
 	case http.StatusUnauthorized, http.StatusForbidden:
-		e := newRefusal(c.lease.Provider, resp, hear(c.lease, resp.Body))
+		heard := hear(c.lease, resp.Body)
+		if foreign(c.lease.Provider, resp, heard) {
+			return nil, edgePage(c.lease.Provider, resp, heard)
+		}
+		e := newRefusal(c.lease.Provider, resp, heard)
 		e.Code, e.Status = access.CodeCredentialRejected, 0
 		return nil, e
 	}
@@ -136,11 +140,11 @@ func (s *Service) try(ctx context.Context, c *call, p *route.Provider, id string
 	if err != nil {
 		return "error"
 	}
-	_ = resp.Body.Close()
+	heard := hearAll(c.lease, resp)
 	switch {
 	case resp.Status/100 == 2:
 		return "ok"
-	case resp.Status == http.StatusForbidden:
+	case resp.Status == http.StatusForbidden && !foreign(p, resp, heard):
 		return "forbidden"
 	default:
 		return "error"

@@ -18,20 +18,11 @@ import (
 	"github.com/sando-dev/sando/services/proxy/internal/query"
 	"github.com/sando-dev/sando/services/proxy/internal/route"
 	"github.com/sando-dev/sando/services/proxy/internal/upstream"
-	"github.com/sando-dev/sando/services/proxy/internal/upstream/retryafter"
 )
-
-// mostLimited is how often a read is sent again after the provider itself
-// found it over a limit, which then is learned and waited for.
-const mostLimited = 3
 
 // mostReset is the longest reset that is shown, in seconds. A call is remembered
 // for a little more than the minute that the limit is about.
 const mostReset = 60
-
-// grace is how much longer than it may a call waits for a provider that asks
-// for just that long: taking leave takes a moment, too.
-const grace = 250 * time.Millisecond
 
 // A shipment is a request on its way to a provider.
 type shipment struct {
@@ -50,10 +41,10 @@ type shipment struct {
 
 // shipment makes the request of a bound call.
 func (c *call) shipment(q query.Query) *shipment {
-	sh := &shipment{target: c.bound.Target, params: c.bound.Params, query: q, accept: "application/json"}
+	sh := &shipment{target: c.bound.Target, params: c.bound.Params, query: q, accept: mediaJSON}
 	if len(c.body) > 0 {
 		body := c.body
-		sh.body, sh.length, sh.contentType = bytes.NewReader(body), int64(len(body)), cmp.Or(c.media, "application/json")
+		sh.body, sh.length, sh.contentType = bytes.NewReader(body), int64(len(body)), cmp.Or(c.media, mediaJSON)
 		sh.getBody = func() (io.Reader, error) { return bytes.NewReader(body), nil }
 	}
 	return sh
@@ -65,19 +56,34 @@ func (s *Service) acquire(ctx context.Context, c *call, t *route.Target) (budget
 	before := time.Now()
 	permit, err := s.Budget.Acquire(ctx, c.budgetKey(t), t.PerMinute, budget.Caller{
 		Account: c.lease.Account, Principal: c.caller.Grant.TokenID,
-	}, c.maxWait)
+	}, c.patience(ctx))
 	took := time.Since(before)
-	c.maxWait = max(0, c.maxWait-took)
+	c.maxWait, c.waited = max(0, c.maxWait-took), c.waited+took
 	s.observer.waited(ctx, t.Budget, took, err)
 	if err == nil {
 		return permit, nil
 	}
 	if exhausted, ok := errors.AsType[*budget.Exhausted](err); ok {
 		s.showBudget(c, t)
-		c.header.Set("Retry-After", strconv.Itoa(seconds(exhausted.RetryAfter)))
-		return nil, rpcerr.New(rpcerr.RateLimited, "").WithRetryAfter(exhausted.RetryAfter)
+		return nil, c.overBudget(exhausted.RetryAfter)
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		_, _, reset := s.Budget.State(c.budgetKey(t))
+		return nil, c.overBudget(max(reset, time.Second))
 	}
 	return nil, err
+}
+
+// overBudget is the error of a call that had no more time to wait for rate
+// budget. It is ours: the provider was not asked.
+func (c *call) overBudget(after time.Duration) error {
+	c.header.Set("Retry-After", strconv.Itoa(seconds(after)))
+	e := rpcerr.New(rpcerr.RateLimited, "").WithRetryAfter(after)
+	if c.waited >= time.Second {
+		e = rpcerr.Newf(rpcerr.RateLimited, "the rate budget of this operation is used up: the call waited %s for it", c.waited.Round(time.Second)).
+			WithRetryAfter(after)
+	}
+	return e
 }
 
 func (c *call) budgetKey(t *route.Target) budget.Key {
@@ -91,42 +97,26 @@ func (c *call) budgetKey(t *route.Target) budget.Key {
 // send carries a read to the provider and returns its answer, whose status is
 // 2xx, or 3xx where that is wanted. The caller closes the body.
 func (s *Service) send(ctx context.Context, c *call, sh *shipment) (*upstream.Response, error) {
-	for sent := 1; ; sent++ {
-		permit, err := s.acquire(ctx, c, sh.target)
-		if err != nil {
-			return nil, err
-		}
-		resp, err := s.attempt(ctx, c, sh, permit)
-		if err != nil {
+	again := s.again(c)
+	permit, err := s.acquire(ctx, c, sh.target)
+	for err == nil {
+		var resp *upstream.Response
+		if resp, err = s.attempt(ctx, c, sh, permit); err != nil {
 			return nil, s.unanswered(ctx, c, err)
 		}
-		switch {
-		case resp.Status/100 == 2, resp.Status/100 == 3 && sh.redirect:
+		if resp.Status/100 == 2 || resp.Status/100 == 3 && sh.redirect {
 			return resp, nil
-		case resp.Status == http.StatusTooManyRequests && sent < mostLimited && c.mayOutwait(resp.Header):
-			// The permit has learned it: the next one is given when it is over.
-			_ = resp.Body.Close()
-		default:
+		}
+		more, refused := again.after(ctx, resp)
+		switch {
+		case refused != nil:
+			return nil, refused
+		case !more:
 			return nil, s.refusal(ctx, c, resp)
 		}
+		permit, err = s.leave(ctx, c, sh)
 	}
-}
-
-// mayOutwait tells whether a call found over the limit may wait until it is
-// over. A wait that is bound to be too long is not begun.
-func (c *call) mayOutwait(h http.Header) bool {
-	if c.op.Writes || c.maxWait <= 0 {
-		return false
-	}
-	asked, ok := retryafter.Parse(h, time.Now())
-	if !ok {
-		return true // the budget knows how long
-	}
-	if asked > c.maxWait+grace {
-		return false
-	}
-	c.maxWait = max(c.maxWait, asked+grace)
-	return true
+	return nil, err
 }
 
 // attempt sends once, as far as the caller can tell.
@@ -146,7 +136,7 @@ func (s *Service) attempt(ctx context.Context, c *call, sh *shipment, permit bud
 		Header: header, Body: sh.body, GetBody: sh.getBody, ContentLength: sh.length,
 		// That a write leaves the same state twice does not make it one: what it
 		// starts, a workflow say, may start twice.
-		Write: c.op.Writes, Key: p.Origin + " " + c.lease.Organization,
+		Write: c.op.Writes, Key: p.Origin + " " + c.lease.Organization, Patience: &c.maxWait,
 		Again: func(ctx context.Context) error {
 			again, err := s.acquire(ctx, c, sh.target)
 			if err == nil {

@@ -3,8 +3,6 @@ package relay
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -14,7 +12,6 @@ import (
 	"net/textproto"
 	"path"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/sando-dev/sando/access"
@@ -37,32 +34,33 @@ type Parcel struct {
 // Upload sends one file. Its size and its extension are checked before a byte
 // goes out: FILE_REJECTED. Because the size is known only at the end, the file,
 // of a few megabytes at most, is held until then.
-func (s *Service) Upload(ctx context.Context, aim *Aim, unpack func() (*Parcel, error)) (json.RawMessage, error) {
+func (s *Service) Upload(ctx context.Context, aim *Aim, unpack func() (*Parcel, error)) (Reply, error) {
 	c, err := s.begin(ctx, aim)
 	if err != nil {
-		return nil, err
+		return Reply{}, err
 	}
 	declared := c.op.GetRequest().GetBody()
 	if declared.GetUpload() == nil {
-		return nil, rpcerr.Newf(rpcerr.UnsupportedMediaType, "%s does not take a file", c.op.GetId())
+		return Reply{}, rpcerr.Newf(rpcerr.UnsupportedMediaType, "%s does not take a file", c.op.GetId())
 	}
 	parcel, err := unpack()
 	if err != nil {
-		return nil, err
+		return Reply{}, err
 	}
 	if err := checkParcel(declared, parcel); err != nil {
-		return nil, err
+		return Reply{}, err
 	}
 	file, err := readFile(parcel.File, declared.GetUpload().GetMaxBytes())
 	if err != nil {
-		return nil, err
+		return Reply{}, err
 	}
+	id, former := c.parcelIdentity(parcel, file), c.formerParcelDigest(parcel, file)
 	form, contentType, err := pack(declared.GetUpload().GetFileField(), parcel, file)
 	if err != nil {
-		return nil, err
+		return Reply{}, err
 	}
 	c.body, c.media = form, contentType
-	return s.write(ctx, c, c.parcelDigest(parcel, file), c.shipment(c.bound.Query))
+	return s.write(ctx, c, id, former)
 }
 
 // checkParcel holds a parcel against the rules of the catalog.
@@ -125,16 +123,9 @@ func pack(fileField string, p *Parcel, file []byte) ([]byte, string, error) {
 			return nil, "", fmt.Errorf("relay: %w", err)
 		}
 	}
-	mediaType := p.MediaType
-	if mediaType == "" {
-		mediaType = mime.TypeByExtension(strings.ToLower(path.Ext(p.Name)))
-	}
-	if mediaType == "" || strings.ContainsAny(mediaType, "\r\n") {
-		mediaType = "application/octet-stream"
-	}
 	part, err := w.CreatePart(textproto.MIMEHeader{
 		"Content-Disposition": {multipart.FileContentDisposition(fileField, path.Base(p.Name))},
-		"Content-Type":        {mediaType},
+		headerContentType:     {fileType(p)},
 	})
 	if err == nil {
 		_, err = part.Write(file)
@@ -145,14 +136,14 @@ func pack(fileField string, p *Parcel, file []byte) ([]byte, string, error) {
 	return form.Bytes(), w.FormDataContentType(), nil
 }
 
-// parcelDigest is the digest of an upload: the boundary between the parts of a
-// form is another one each time.
-func (c *call) parcelDigest(p *Parcel, file []byte) [32]byte {
-	h := sha256.New()
-	fmt.Fprintf(h, "%s\x00%q\x00", c.op.GetId(), p.Name)
-	for _, name := range slices.Sorted(maps.Keys(p.Fields)) {
-		h.Write([]byte(strconv.Quote(name) + "=" + strconv.Quote(p.Fields[name]) + "\x00"))
+// fileType is the media type that a file is sent with.
+func fileType(p *Parcel) string {
+	mediaType := p.MediaType
+	if mediaType == "" {
+		mediaType = mime.TypeByExtension(strings.ToLower(path.Ext(p.Name)))
 	}
-	h.Write(file)
-	return [32]byte(h.Sum(nil))
+	if mediaType == "" || strings.ContainsAny(mediaType, "\r\n") {
+		return "application/octet-stream"
+	}
+	return mediaType
 }

@@ -3,23 +3,13 @@ package relay
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
-	"maps"
-	"net/http"
-	"slices"
 	"time"
 
 	"github.com/sando-dev/sando/access"
-	"github.com/sando-dev/sando/catalog"
-	catalogv1 "github.com/sando-dev/sando/gen/sando/catalog/v1"
 	"github.com/sando-dev/sando/kit/rpcerr"
 	"github.com/sando-dev/sando/services/proxy/internal/budget"
-	"github.com/sando-dev/sando/services/proxy/internal/route"
-	"github.com/sando-dev/sando/services/proxy/internal/splice"
 	"github.com/sando-dev/sando/services/proxy/internal/upstream"
 	"github.com/sando-dev/sando/services/proxy/internal/writes"
 )
@@ -31,15 +21,14 @@ const settleTimeout = 10 * time.Second
 // headerReplayed marks the stored answer of an earlier write.
 const headerReplayed = "Sando-Idempotent-Replay"
 
-// Write carries a call that changes something and returns its data, a JSON
-// value. Before anything is sent, the intent is in the audit log and the write
-// in the ledger; it is never sent twice.
-func (s *Service) Write(ctx context.Context, aim *Aim) (json.RawMessage, error) {
+// Write carries a call that changes something. Before anything is sent, the
+// intent is in the audit log and the write in the ledger; it is never sent twice.
+func (s *Service) Write(ctx context.Context, aim *Aim) (Reply, error) {
 	c, err := s.begin(ctx, aim)
 	if err != nil {
-		return nil, err
+		return Reply{}, err
 	}
-	return s.write(ctx, c, c.digest(), c.shipment(c.bound.Query))
+	return s.write(ctx, c, c.identity(), c.formerDigest())
 }
 
 // Do carries a call that may be of either kind.
@@ -56,14 +45,23 @@ func (s *Service) Do(ctx context.Context, aim *Aim, dst io.Writer) (Result, erro
 		s.note(ctx, c, err)
 		return result, err
 	}
-	data, err := s.write(ctx, c, c.digest(), c.shipment(c.bound.Query))
+	_, err = s.writeTo(ctx, c, dst)
+	return Result{}, err
+}
+
+// writeTo carries a write and hands its answer on to dst.
+func (s *Service) writeTo(ctx context.Context, c *call, dst io.Writer) (Reply, error) {
+	r, err := s.write(ctx, c, c.identity(), c.formerDigest())
 	if err != nil {
-		return Result{}, err
+		return Reply{}, err
 	}
-	if _, err := dst.Write(data); err != nil {
-		return Result{}, written(ctx, err)
+	if typed, ok := dst.(Typed); ok && c.raw {
+		typed.ContentType(r.MediaType)
 	}
-	return Result{}, nil
+	if _, err := dst.Write(r.Data); err != nil {
+		return Reply{}, written(ctx, err)
+	}
+	return r, nil
 }
 
 // A delivery is a write under way.
@@ -77,23 +75,21 @@ type delivery struct {
 	digest [32]byte
 }
 
-func (s *Service) write(ctx context.Context, c *call, digest [32]byte, sh *shipment) (json.RawMessage, error) {
-	record := writes.Record{
-		Environment: c.caller.Grant.EnvironmentID, Account: c.lease.Account, Operation: c.op.GetId(),
-		Key: c.key, BodyDigest: digest,
-	}
+func (s *Service) write(ctx context.Context, c *call, id writes.Identity, former [32]byte) (Reply, error) {
+	record := writes.Record{Identity: id, Key: c.key, Former: former}
 	if record.Key == "" {
 		record.Key, record.Generated = newID(), true
 	}
 	ticket, answer, err := s.Ledger.Begin(ctx, record)
 	switch {
 	case err != nil:
-		return nil, ledgerFault(err)
+		return Reply{}, ledgerFault(err)
 	case answer != nil:
-		c.header.Set(headerReplayed, "true")
-		return answer.Body, nil
+		return c.replay(answer)
 	}
-	d := &delivery{s: s, c: c, sh: sh, ticket: ticket, action: c.op.GetId(), digest: digest}
+	d := &delivery{
+		s: s, c: c, sh: c.shipment(c.bound.Query), ticket: ticket, action: c.op.GetId(), digest: id.Digest(),
+	}
 	return d.run(ctx)
 }
 
@@ -111,23 +107,27 @@ func ledgerFault(err error) error {
 	}
 }
 
-// run takes budget, puts the intent on record, sends, and settles.
-func (d *delivery) run(ctx context.Context) (json.RawMessage, error) {
+// run takes budget, records the intent, sends, and settles.
+func (d *delivery) run(ctx context.Context) (Reply, error) {
 	permit, err := d.s.acquire(ctx, d.c, d.sh.target)
 	if err == nil {
 		err = d.announce(ctx)
 	}
 	if err != nil {
-		return nil, d.abandon(ctx, err)
+		return Reply{}, d.abandon(ctx, err)
 	}
 	// From here on only the deadline ends the write: a caller who hangs up must
 	// not turn a write that succeeds into one whose outcome nobody knows.
 	sending, cancel := detached(ctx)
 	defer cancel()
 	if err := d.ticket.Sending(sending); err != nil {
-		return nil, d.abandon(ctx, ledgerFault(err))
+		return Reply{}, d.abandon(ctx, ledgerFault(err))
 	}
-	return d.deliver(sending, permit)
+	resp, err := d.send(ctx, sending, permit)
+	if err != nil {
+		return Reply{}, err
+	}
+	return d.settle(sending, resp)
 }
 
 // detached gives a context that ends by the deadline of ctx only.
@@ -146,82 +146,56 @@ func (d *delivery) announce(ctx context.Context) error {
 	return d.s.Audit.Record(ctx, e)
 }
 
-// deliver sends the write and settles it by what came of it.
-func (d *delivery) deliver(ctx context.Context, permit budget.Permit) (json.RawMessage, error) {
-	resp, err := d.s.attempt(ctx, d.c, d.sh, permit)
-	if err != nil {
-		if up, ok := errors.AsType[*upstream.Error](err); ok && up.Sent {
-			return nil, d.unknown(ctx, err)
+// send carries the write to the provider, again only where it provably did
+// nothing: found over a rate limit, or refused for a credential that has been
+// replaced. Those waits end with the caller's own context. An error is settled.
+func (d *delivery) send(waiting, sending context.Context, permit budget.Permit) (*upstream.Response, error) {
+	again := d.s.again(d.c)
+	for {
+		resp, err := d.s.attempt(sending, d.c, d.sh, permit)
+		if err != nil {
+			if up, ok := errors.AsType[*upstream.Error](err); ok && up.Sent {
+				return nil, d.unknown(sending, err)
+			}
+			return nil, d.abandon(sending, d.s.unanswered(sending, d.c, err))
 		}
-		return nil, d.abandon(ctx, d.s.unanswered(ctx, d.c, err))
+		if ok, err := again.after(waiting, resp); err != nil {
+			return nil, d.abandon(sending, err)
+		} else if !ok {
+			return resp, nil
+		}
+		if permit, err = d.s.leave(waiting, d.c, d.sh); err != nil {
+			return nil, d.abandon(sending, err)
+		}
 	}
+}
+
+// settle settles the write by the provider's answer.
+func (d *delivery) settle(ctx context.Context, resp *upstream.Response) (Reply, error) {
 	switch resp.Status / 100 {
 	case 2:
-		data, err := d.data(resp)
+		answer, err := d.s.keep(d.c, resp)
 		if err != nil {
 			// The provider has taken the write, but not said what became of it.
-			return nil, d.unknown(ctx, err)
+			return Reply{}, d.unknown(ctx, err)
 		}
-		return data, d.finish(ctx, data)
+		reply, err := d.c.reply(answer)
+		if err != nil {
+			return Reply{}, d.unknown(ctx, err)
+		}
+		return reply, d.finish(ctx, *answer)
 	case 4:
-		return nil, d.abandon(ctx, d.s.refusal(ctx, d.c, resp))
+		return Reply{}, d.abandon(ctx, d.s.refusal(ctx, d.c, resp))
 	default:
-		return nil, d.unknown(ctx, d.s.refusal(ctx, d.c, resp))
-	}
-}
-
-// data takes the data out of the answer to a write.
-func (d *delivery) data(resp *upstream.Response) (json.RawMessage, error) {
-	defer resp.Body.Close()
-	op := d.c.op
-	if d.c.raw || op.Raw {
-		return d.whole(resp)
-	}
-	shape := op.GetResponse().GetShape()
-	out := &bounded{most: d.s.Limits.Answer}
-	body := &counted{r: resp.Body}
-	if shape != catalog.ShapeNone {
-		_, err := op.Plan.Copy(out, body, splice.Window{})
-		if err == nil {
-			return out.Bytes(), nil
-		}
-		if body.n > 0 || !errors.Is(err, splice.ErrTruncated) {
-			return nil, err
-		}
-	}
-	// There is no body, as the catalog says, or although it says otherwise.
-	switch id := d.c.bound.Params[route.ParamID]; {
-	case shape != catalog.ShapeNone && op.GetKind() != catalogv1.Kind_KIND_DELETE:
-		return json.RawMessage("null"), nil
-	case id == "":
-		return json.RawMessage("{}"), nil
-	default:
-		return json.Marshal(map[string]string{"id": id})
-	}
-}
-
-// whole takes the body of the answer to a raw call as the data: as a string
-// where it is no JSON and the caller wants some.
-func (d *delivery) whole(resp *upstream.Response) (json.RawMessage, error) {
-	out := &bounded{most: d.s.Limits.Answer}
-	if _, err := io.Copy(out, resp.Body); err != nil {
-		return nil, err
-	}
-	switch {
-	case d.c.raw || splice.Valid(out.Bytes()):
-		return out.Bytes(), nil
-	case len(out.Bytes()) == 0:
-		return json.RawMessage("null"), nil
-	default:
-		return json.Marshal(string(out.Bytes()))
+		return Reply{}, d.unknown(ctx, d.s.refusal(ctx, d.c, resp))
 	}
 }
 
 // finish settles a write that succeeded. It did so whatever fails here.
-func (d *delivery) finish(ctx context.Context, data json.RawMessage) error {
+func (d *delivery) finish(ctx context.Context, answer writes.Answer) error {
 	ctx, cancel := d.settling(ctx)
 	defer cancel()
-	if err := d.ticket.Finish(ctx, writes.Answer{Status: http.StatusOK, Body: data}); err != nil {
+	if err := d.ticket.Finish(ctx, answer); err != nil {
 		d.s.Log.ErrorContext(ctx, "the answer of a write is not on record", "operation", d.action, "error", err)
 	}
 	d.record(ctx, nil)
@@ -271,18 +245,6 @@ func (d *delivery) record(ctx context.Context, cause error) {
 	}
 }
 
-// digest is the SHA-256 of whatever makes two writes the same one.
-func (c *call) digest() [32]byte {
-	h := sha256.New()
-	fmt.Fprintf(h, "%s %d\x00", c.op.GetId(), len(c.bound.Params))
-	for _, name := range slices.Sorted(maps.Keys(c.bound.Params)) {
-		fmt.Fprintf(h, "%q=%q\x00", name, c.bound.Params[name])
-	}
-	fmt.Fprintf(h, "%q\x00", c.bound.Query.String())
-	h.Write(c.body)
-	return [32]byte(h.Sum(nil))
-}
-
 // errTooLong means that the answer to a write is larger than is kept.
 var errTooLong = errors.New("relay: the answer is larger than is kept")
 
@@ -302,15 +264,3 @@ func (b *bounded) Write(p []byte) (int, error) {
 func (b *bounded) Bytes() []byte { return b.buf.Bytes() }
 
 func (b *bounded) WriteString(p string) (int, error) { return b.Write([]byte(p)) }
-
-// counted counts what is read.
-type counted struct {
-	r io.Reader
-	n int64
-}
-
-func (c *counted) Read(b []byte) (int, error) {
-	n, err := c.r.Read(b)
-	c.n += int64(n)
-	return n, err
-}

@@ -1,7 +1,6 @@
 package rest
 
 import (
-	"encoding/json"
 	"io"
 	"net/http"
 	"strconv"
@@ -92,13 +91,14 @@ func summaryLine(sum relay.Summary) []byte {
 	return append(line, "}}\n"...)
 }
 
-// data writes an answer whose data is at hand.
-func data(w http.ResponseWriter, r *http.Request, value json.RawMessage) error {
+// data writes the answer to a write.
+func data(w http.ResponseWriter, r *http.Request, reply relay.Reply) error {
 	e, err := open(w, r)
 	if err != nil {
 		return err
 	}
-	if _, err := e.Write(value); err != nil {
+	e.ContentType(reply.MediaType)
+	if _, err := e.Write(reply.Data); err != nil {
 		return err
 	}
 	return e.close(relay.Result{})

@@ -65,6 +65,7 @@ func (s Surface) write(method string) handle {
 		if a.Body, err = jsonBody(r); err != nil {
 			return err
 		}
+		a.ContentType = r.Header.Get("Content-Type")
 		result, err := s.Relay.Write(ctx, a)
 		if err != nil {
 			return err
@@ -80,6 +81,7 @@ func (s Surface) invoke(ctx context.Context, w http.ResponseWriter, r *http.Requ
 	if a.Body, err = jsonBody(r); err != nil {
 		return err
 	}
+	a.ContentType = r.Header.Get("Content-Type")
 	e, err := open(w, r)
 	if err != nil {
 		return err

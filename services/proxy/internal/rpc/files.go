@@ -27,7 +27,7 @@ func (p Proxy) Upload(ctx context.Context, stream proxyv1connect.ProxyServiceUpl
 		return nil, rpcerr.Invalid("description", "must come in the first message")
 	}
 	aim := &relay.Aim{Account: description.GetIntegratedAccountId(), Resource: "files", Method: "upload"}
-	data, err := p.Relay.Upload(ctx, aim, func() (*relay.Parcel, error) {
+	reply, err := p.Relay.Upload(ctx, aim, func() (*relay.Parcel, error) {
 		return &relay.Parcel{
 			Name: description.GetFileName(), MediaType: description.GetContentType(),
 			Fields: map[string]string{"type": description.GetType()},
@@ -37,7 +37,7 @@ func (p Proxy) Upload(ctx context.Context, stream proxyv1connect.ProxyServiceUpl
 	if err != nil {
 		return nil, err
 	}
-	return &proxyv1.UploadResponse{Result: &rpcv1.RawJson{Json: data}}, nil
+	return &proxyv1.UploadResponse{Result: &rpcv1.RawJson{Json: reply.Data}}, nil
 }
 
 // chunks reads the bytes of an upload.

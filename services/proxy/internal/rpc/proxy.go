@@ -82,35 +82,35 @@ func (p Proxy) Get(ctx context.Context, r *proxyv1.GetRequest) (*proxyv1.GetResp
 
 // Create makes a record.
 func (p Proxy) Create(ctx context.Context, r *proxyv1.CreateRequest) (*proxyv1.CreateResponse, error) {
-	data, err := p.Relay.Write(ctx, &relay.Aim{
+	reply, err := p.Relay.Write(ctx, &relay.Aim{
 		Account: r.GetIntegratedAccountId(), Resource: r.GetResource(), Method: "create", Query: r.GetQuery(), Body: r.GetBody().GetJson(),
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &proxyv1.CreateResponse{Result: &rpcv1.RawJson{Json: data}}, nil
+	return &proxyv1.CreateResponse{Result: &rpcv1.RawJson{Json: reply.Data}}, nil
 }
 
 // Update changes the fields that the body names.
 func (p Proxy) Update(ctx context.Context, r *proxyv1.UpdateRequest) (*proxyv1.UpdateResponse, error) {
-	data, err := p.Relay.Write(ctx, &relay.Aim{
+	reply, err := p.Relay.Write(ctx, &relay.Aim{
 		Account: r.GetIntegratedAccountId(), Resource: r.GetResource(), Method: "update", ID: r.GetId(), Query: r.GetQuery(), Body: r.GetBody().GetJson(),
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &proxyv1.UpdateResponse{Result: &rpcv1.RawJson{Json: data}}, nil
+	return &proxyv1.UpdateResponse{Result: &rpcv1.RawJson{Json: reply.Data}}, nil
 }
 
 // Delete removes a record.
 func (p Proxy) Delete(ctx context.Context, r *proxyv1.DeleteRequest) (*proxyv1.DeleteResponse, error) {
-	data, err := p.Relay.Write(ctx, &relay.Aim{
+	reply, err := p.Relay.Write(ctx, &relay.Aim{
 		Account: r.GetIntegratedAccountId(), Resource: r.GetResource(), Method: "delete", ID: r.GetId(), Query: r.GetQuery(),
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &proxyv1.DeleteResponse{Result: &rpcv1.RawJson{Json: data}}, nil
+	return &proxyv1.DeleteResponse{Result: &rpcv1.RawJson{Json: reply.Data}}, nil
 }
 
 // Invoke calls a custom method of a resource or of one record.

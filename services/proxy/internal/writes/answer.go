@@ -22,7 +22,7 @@ type head struct {
 func aad(row Row) []byte {
 	b := bytes.Join([][]byte{[]byte(row.Environment), []byte(row.Account), []byte(row.Operation)}, []byte{0})
 	b = append(b, row.ID[:]...)
-	return append(b, row.BodyDigest[:]...)
+	return append(b, row.Digest[:]...)
 }
 
 func (l *Ledger) seal(row Row, a Answer) (string, error) {
@@ -51,7 +51,7 @@ func (l *Ledger) open(row Row) (*Answer, error) {
 	if err := json.Unmarshal(first, &h); err != nil || !ok {
 		return nil, errors.New("writes: the stored answer cannot be read")
 	}
-	return &Answer{h.Status, h.Header, body}, nil
+	return &Answer{Status: h.Status, Header: h.Header, Body: body}, nil
 }
 
 // Check tries the sealer on the newest answer, so that a key ring of another

@@ -3,7 +3,6 @@ package writes
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -57,13 +56,13 @@ func New(store Store, sealer Sealer, o Options) *Ledger {
 func (r *Record) id() ID {
 	h := sha256.New()
 	for _, part := range []string{r.Environment, r.Account, r.Key} {
-		var n [8]byte
-		binary.BigEndian.PutUint64(n[:], uint64(len(part)))
-		h.Write(n[:])
-		h.Write([]byte(part))
+		writePart(h, []byte(part))
 	}
 	return ID(h.Sum(nil))
 }
+
+// former tells that a row is this write, recorded by the version before.
+func (r *Record) former(row Row) bool { return r.Former != [32]byte{} && row.Digest == r.Former }
 
 // Begin records a write. It returns a Ticket when the write is the caller's to
 // send, or the Answer of an earlier one with the same key. While an earlier
@@ -119,7 +118,7 @@ func (l *Ledger) begin(ctx context.Context, id ID, r Record, f *flight) (*Ticket
 	now := l.stamp()
 	mine := Row{
 		ID: id, Environment: r.Environment, Account: r.Account, Operation: r.Operation,
-		BodyDigest: r.BodyDigest, Owner: l.owner, State: StateBegun, Created: now, Changed: now,
+		Digest: r.Digest(), Owner: l.owner, State: StateBegun, Created: now, Changed: now,
 	}
 	step := Op{Verb: Insert, Row: mine}
 	for look := firstLook; ; look = min(2*look, lastLook) {
@@ -130,7 +129,7 @@ func (l *Ledger) begin(ctx context.Context, id ID, r Record, f *flight) (*Ticket
 		if result.Applied && step.Verb != Delete && step.Row.State == StateBegun {
 			return l.ticket(ctx, mine, r, f)
 		}
-		next, answer, err := l.judge(ctx, mine, result)
+		next, answer, err := l.judge(ctx, mine, r, result)
 		if answer != nil || err != nil {
 			return nil, answer, err
 		}
@@ -155,7 +154,7 @@ func (l *Ledger) ticket(ctx context.Context, row Row, r Record, f *flight) (*Tic
 
 // judge decides what to do about a row that stands in the way: answer from it,
 // fail, or try the step returned.
-func (l *Ledger) judge(ctx context.Context, mine Row, result Result) (next Op, answer *Answer, err error) {
+func (l *Ledger) judge(ctx context.Context, mine Row, r Record, result Result) (next Op, answer *Answer, err error) {
 	row := result.Row
 	if result.Applied || row.Owner == "" { // gone, or just moved: look again
 		return Op{Verb: Insert, Row: mine}, nil, nil
@@ -163,12 +162,16 @@ func (l *Ledger) judge(ctx context.Context, mine Row, result Result) (next Op, a
 	if row.State == StateDone && l.opts.Now().Sub(row.Changed) >= l.opts.Keep {
 		return Op{Verb: Delete, Row: row, Owner: row.Owner, From: []State{StateDone}}, nil, nil
 	}
-	if row.Operation != mine.Operation || row.BodyDigest != mine.BodyDigest {
+	former := r.former(row)
+	if row.Operation != mine.Operation || row.Digest != mine.Digest && !former {
 		return Op{}, nil, ErrReused
 	}
 	switch row.State {
 	case StateDone:
 		answer, err := l.open(row)
+		if answer != nil {
+			answer.Former = former
+		}
 		return Op{}, answer, err
 	case StateUnknown:
 		return Op{}, nil, ErrUnknown
@@ -180,6 +183,8 @@ func (l *Ledger) judge(ctx context.Context, mine Row, result Result) (next Op, a
 	switch {
 	case !dead:
 		return Op{Verb: Insert, Row: mine}, nil, nil
+	case row.State == StateBegun && former: // nothing was sent; the row stays with its digest, so it goes
+		return Op{Verb: Delete, Row: row, Owner: row.Owner, From: []State{StateBegun}}, nil, nil
 	case row.State == StateBegun: // nothing was sent: it is ours now
 		return Op{Verb: Move, Row: mine, Owner: row.Owner, From: []State{StateBegun}}, nil, nil
 	default:

@@ -27,7 +27,8 @@ const (
 type Row struct {
 	ID                              ID
 	Environment, Account, Operation string
-	BodyDigest                      [32]byte
+	// Digest is that of the write's Identity.
+	Digest [32]byte
 	// Owner is the process that works on it.
 	Owner string
 	State State

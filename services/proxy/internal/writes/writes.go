@@ -16,7 +16,7 @@ import (
 )
 
 var (
-	// ErrReused: the key was used for another operation or body.
+	// ErrReused: the key was used for a request of another Identity.
 	ErrReused = errors.New("writes: the idempotency key was used for another request")
 	// ErrUnknown: the write was being sent when its process died, so its
 	// outcome is not known. It is never sent again under this key.
@@ -30,23 +30,27 @@ var (
 
 // A Record describes one write.
 type Record struct {
-	Environment, Account, Operation string
+	Identity
 	// Key is the caller's Idempotency-Key, or one made for the occasion.
 	Key string
 	// Generated says that nobody else knows Key, so that the answer need not
 	// be kept.
 	Generated bool
-	// BodyDigest is the SHA-256 of whatever makes two requests the same one:
-	// path parameters, query and body.
-	BodyDigest [32]byte
+	// Former is the digest that the version before records this write with;
+	// zero where it has none.
+	Former [32]byte
 }
 
-// An Answer is what the caller was told.
+// An Answer is the provider's answer as it came. What a caller is told is made
+// of it anew each time.
 type Answer struct {
 	Status int
 	// Header is the part worth repeating.
 	Header http.Header
 	Body   []byte
+	// Former says that the version before recorded the answer: Body is then
+	// what the caller was told, in a form that is not on record.
+	Former bool
 }
 
 // A Sealer encrypts answers; *sealed.Ring of kit is one.

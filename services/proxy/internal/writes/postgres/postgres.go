@@ -134,7 +134,7 @@ func statement(op writes.Op) (text string, args []any) {
 		return `INSERT INTO proxy.writes (id, environment, account, operation, body_digest, owner, state, answer, created_ms, changed_ms)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (id) DO NOTHING`,
 			[]any{
-				r.ID[:], r.Environment, r.Account, r.Operation, r.BodyDigest[:], r.Owner, string(r.State), r.Answer,
+				r.ID[:], r.Environment, r.Account, r.Operation, r.Digest[:], r.Owner, string(r.State), r.Answer,
 				r.Created.UnixMilli(), r.Changed.UnixMilli(),
 			}
 	case writes.Delete:
@@ -172,7 +172,7 @@ func scan(found pgx.Row) (row writes.Row, ok bool, err error) {
 		return writes.Row{}, false, err
 	}
 	copy(row.ID[:], key)
-	copy(row.BodyDigest[:], digest)
+	copy(row.Digest[:], digest)
 	row.Created, row.Changed = time.UnixMilli(created).UTC(), time.UnixMilli(changed).UTC()
 	return row, true, nil
 }

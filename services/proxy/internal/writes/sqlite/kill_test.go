@@ -59,7 +59,7 @@ func ledger(ctx context.Context, dir string) (*writes.Ledger, *sqlite.Store, err
 }
 
 func numbered(n int) writes.Record {
-	return writes.Record{Environment: "e", Account: "a", Operation: "o", Key: strconv.Itoa(n)}
+	return writes.Record{Identity: writes.Identity{Environment: "e", Account: "a", Operation: "o"}, Key: strconv.Itoa(n)}
 }
 
 // child sends writes, from the number given on, until it is killed. Sending is

@@ -25,6 +25,7 @@ func TestLedger(t *testing.T, open Open) {
 		"abandon": testAbandon, "unknown": testUnknown, "crash while sending": testCrashSending,
 		"crash before sending": testCrashBegun, "expiry": testExpiry, "store away": testStoreAway,
 		"outcome recorded late": testLate, "gone caller": testGoneCaller, "one ticket": testOneTicket,
+		"identity": testIdentity, "no shared answers": testNoSharedAnswers, "former version": testFormer,
 		"generated key": testGenerated, "shared commits": testSharedCommits,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -97,7 +98,7 @@ func (w *watched) Beat(ctx context.Context, owner string, until time.Time) error
 }
 
 func record(key string) writes.Record {
-	return writes.Record{Environment: "env", Account: "acc", Operation: "torii.contracts.create", Key: key, BodyDigest: [32]byte{1}}
+	return writes.Record{Identity: Request(), Key: key}
 }
 
 var answer = writes.Answer{Status: 201, Header: http.Header{"Location": {"/x"}}, Body: []byte("{\"secret\":1}\n\x00\xff")}
@@ -181,7 +182,7 @@ func testReuse(b *bench) {
 	t := b.begin(l, record("k"))
 	b.must(t.Finish(b.Context(), answer))
 	body, operation := record("k"), record("k")
-	body.BodyDigest[5]++
+	body.Body = []byte(`{"name":"y"}`)
 	operation.Operation = "torii.contracts.delete"
 	b.fails(l, body, writes.ErrReused)
 	b.fails(l, operation, writes.ErrReused)
@@ -209,7 +210,7 @@ func testWaitElsewhere(b *bench) {
 	b.must(t.Sending(b.Context()))
 	b.blocked(there, record("k"))
 	wrong := record("k")
-	wrong.BodyDigest[0]++
+	wrong.Path = "/v1.0/contracts/1"
 	b.fails(there, wrong, writes.ErrReused)
 	got := make(chan *writes.Answer)
 	go func() {

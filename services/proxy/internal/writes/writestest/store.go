@@ -23,7 +23,7 @@ var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 func row(n byte) writes.Row {
 	return writes.Row{
 		ID: writes.ID{n, 1, 2, 0xff}, Environment: "env", Account: "acc", Operation: "torii.contracts.create",
-		BodyDigest: [32]byte{n, 9}, Owner: "me", State: writes.StateBegun, Created: noon, Changed: noon,
+		Digest: [32]byte{n, 9}, Owner: "me", State: writes.StateBegun, Created: noon, Changed: noon,
 	}
 }
 
@@ -60,7 +60,7 @@ func expect(t *testing.T, s writes.Store, want writes.Row) {
 
 func testInsert(t *testing.T, s writes.Store) {
 	first, second := row(1), row(1)
-	second.Owner, second.BodyDigest = "other", [32]byte{7}
+	second.Owner, second.Digest = "other", [32]byte{7}
 	if r := apply(t, s, writes.Op{Verb: writes.Insert, Row: first}); !r[0].Applied {
 		t.Error("a new row was refused")
 	}
