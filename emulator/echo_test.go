@@ -141,3 +141,23 @@ func TestRowsThatShift(t *testing.T) {
 		}
 	}
 }
+
+func TestFaultsThatCouldNotHappen(t *testing.T) {
+	e, _ := start(t, emulator.Options{})
+	for _, bad := range []emulator.Fault{
+		{Kind: emulator.FaultSlow, Status: 500},
+		{Kind: emulator.FaultStatus, Status: 99},
+		{Kind: emulator.FaultDoubled, Rows: 2},
+		{Kind: emulator.FaultDoubled, Close: "soon"},
+		{Kind: emulator.FaultDoubled, Record: -1},
+		{Kind: emulator.FaultSurplus},
+		{Kind: emulator.FaultBodyUnasked, Status: 200},
+		{Kind: emulator.FaultBodyUnasked, Framing: "x"},
+		{Kind: emulator.FaultEcho, Encoding: "rot13"},
+		{Kind: emulator.FaultRowInserted, Rows: -1},
+	} {
+		if e.Inject(bad) == nil {
+			t.Errorf("%+v is taken", bad)
+		}
+	}
+}

@@ -147,7 +147,51 @@ func (f Fault) validate() error {
 	if min(int64(min(f.Rows, f.Record, f.Segment)), f.Bytes) < 0 || f.Delay < 0 {
 		return errors.New("emulator: rows, record, segment, bytes and delay of a fault are never negative")
 	}
+	if err := f.validateMembers(); err != nil {
+		return err
+	}
 	return f.validateChoices()
+}
+
+// takes are the members that a kind has beside those that choose the request; what another kind has would be ignored.
+func (k FaultKind) takes() []string {
+	const framing = " record segment close"
+	members := map[FaultKind]string{
+		FaultStatus: "status retry_after", FaultRateLimited: "retry_after", FaultUnavailable: "retry_after", FaultRedirect: "location",
+		FaultEdgePage: "status retry_after text encoding", FaultEcho: "status retry_after text encoding",
+		FaultGzipBomb: "bytes", FaultCut: "bytes", FaultResetMidBody: "bytes", FaultHugeHeaders: "bytes", FaultSlow: "delay", FaultTrickle: "delay",
+		FaultSplit: framing, FaultDoubled: "delay" + framing, FaultSurplus: "text delay" + framing, FaultBodyUnasked: "status framing text" + framing,
+		FaultShortLength: "bytes" + framing, FaultLongLength: "bytes" + framing, FaultCursorValue: "text",
+		FaultRowInserted: "rows", FaultRowRemoved: "rows", FaultRowsMoved: "rows", FaultEqualIDs: "rows",
+	}
+	return strings.Fields(members[k])
+}
+
+// validateMembers refuses what the kind would ignore.
+func (f Fault) validateMembers() error {
+	given := []struct {
+		name string
+		set  bool
+	}{
+		{"status", f.Status != 0},
+		{"retry_after", f.RetryAfter != ""},
+		{"location", f.Location != ""},
+		{"delay", f.Delay != 0},
+		{"bytes", f.Bytes != 0},
+		{"rows", f.Rows != 0},
+		{"text", f.Text != ""},
+		{"encoding", f.Encoding != ""},
+		{"framing", f.Framing != ""},
+		{"record", f.Record != 0},
+		{"segment", f.Segment != 0},
+		{"close", f.Close != ""},
+	}
+	for _, member := range given {
+		if member.set && !slices.Contains(f.Kind.takes(), member.name) {
+			return fmt.Errorf("emulator: a fault of kind %q has no %s; it may have %s", f.Kind, member.name, strings.Join(f.Kind.takes(), ", "))
+		}
+	}
+	return nil
 }
 
 // validateChoices checks the members that take one of a few words.

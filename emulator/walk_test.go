@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/sando-dev/sando/emulator"
@@ -173,4 +174,53 @@ func count(list []string, name string) int {
 		}
 	}
 	return n
+}
+
+// A cursor is a place, not a row: it holds when the row that it was made of is gone.
+func TestACursorOutlivesItsRow(t *testing.T) {
+	_, c := start(t, emulator.Options{})
+	c = c.with("X-API-Version", "1.1")
+	for _, order := range []string{"", "&sort=name:desc", "&sort=id:asc"} {
+		first := c.get("/contracts?size=5" + order)
+		rows := first.rows("contracts")
+		want := c.get("/contracts?size=5" + order + "&cursor=" + url.QueryEscape(first.next())).rows("contracts")
+		c.send("DELETE", "/contracts/"+fmt.Sprint(rows[4]["id"]), "").want(http.StatusNoContent)
+		got := c.get("/contracts?size=5" + order + "&cursor=" + url.QueryEscape(first.next())).rows("contracts")
+		if fmt.Sprint(column(got, "id")) != fmt.Sprint(column(want, "id")) {
+			t.Errorf("order %q: %v, want %v", order, column(got, "id"), column(want, "id"))
+		}
+	}
+}
+
+// The lists that page otherwise, or not at all.
+func TestSizesOfTheOtherLists(t *testing.T) {
+	_, c := start(t, emulator.Options{})
+	for _, l := range []struct {
+		path, key, size string
+		standard, most  int
+	}{
+		{"/apps/search?q=a", "apps", "limit", 5, 50},
+		{"/workflows/audit?startTime=2020-01-01", "audit", "limit", 50, 1000},
+		{"/scim/v2/Users?startIndex=1", "Resources", "count", 100, 200},
+	} {
+		all := len(c.get(fmt.Sprintf("%s&%s=%d", l.path, l.size, l.most)).rows(l.key))
+		if n := len(c.get(l.path).rows(l.key)); n != min(l.standard, all) {
+			t.Errorf("%s: %d rows by default, want %d", l.path, n, min(l.standard, all))
+		}
+		if n := len(c.get(l.path + "&" + l.size + "=2").rows(l.key)); n != 2 {
+			t.Errorf("%s: %d rows, want 2", l.path, n)
+		}
+		c.get(fmt.Sprintf("%s&%s=%d", l.path, l.size, l.most+1)).refused(http.StatusBadRequest, l.size)
+		c.get(l.path+"&"+l.size+"=x").refused(http.StatusBadRequest, l.size)
+		c.get(l.path+"&cursor=W10=").refused(http.StatusBadRequest, "cursor")
+	}
+	for _, path := range []string{"/roles", "/users/fields", "/users/metadata", "/users/1000/apps", "/apps/fields", "/apps/metadata", "/contracts/fields", "/contracts/metadata", "/workflows", "/apps/similar?idApp=1000"} {
+		separator := "?"
+		if strings.Contains(path, "?") {
+			separator = "&"
+		}
+		for _, name := range []string{"size", "limit", "cursor", "offset"} {
+			c.get(path+separator+name+"=1").refused(http.StatusBadRequest, name)
+		}
+	}
 }
