@@ -178,6 +178,12 @@ func (c *checker) filter(u *catalogv1.UnifiedResource, f *catalogv1.Filter) {
 	if (len(f.GetNarrow()) > 0 || f.GetExpression() != "") && f.GetRuns() != "local" {
 		c.fail(f, "runs", "narrow and expression belong to local filters")
 	}
+	if f.GetExpression() != "" && (f.GetField() != "" || f.GetIgnoreCase()) {
+		c.fail(f, "expression", "decides by itself; field and ignore_case belong to comparisons")
+	}
+	if f.GetField() != "" && !fieldName.MatchString(f.GetField()) {
+		c.fail(f, "field", "%q is not a field such as name, roles.id or emails[0].email", f.GetField())
+	}
 	for _, value := range sortedKeys(f.GetNarrow()) {
 		if _, err := url.ParseQuery(f.GetNarrow()[value]); err != nil {
 			c.fail(f, "narrow", "%q is not a query string", f.GetNarrow()[value])

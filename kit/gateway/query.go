@@ -156,10 +156,15 @@ func takesRest(m protoreflect.Message) bool {
 }
 
 // isField reports whether a key starts at a field of m that is not already
-// taken from path or body.
+// taken from path or body. A dot after a field that has no fields itself leads
+// elsewhere.
 func isField(m protoreflect.Message, key string, filter *utilities.DoubleArray) bool {
 	path, ok := fieldPath(key)
-	return ok && m.Descriptor().Fields().ByTextName(path[0]) != nil && !filter.HasCommonPrefix(path[:1])
+	if !ok || filter.HasCommonPrefix(path[:1]) {
+		return false
+	}
+	fd := m.Descriptor().Fields().ByTextName(path[0])
+	return fd != nil && (len(path) == 1 || fd.Message() != nil)
 }
 
 func parseParameter(m protoreflect.Message, key string, values []string, filter *utilities.DoubleArray, seen map[protoreflect.FullName]string) *rpcerr.Error {

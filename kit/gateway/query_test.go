@@ -76,6 +76,22 @@ func TestQuery(t *testing.T) {
 	}
 }
 
+// A dot after a field that has no fields itself leads to what the service filters by.
+func TestQueryWithDots(t *testing.T) {
+	fd := schema.Parse(t, `syntax = "proto3"; package t; message Request { optional string own = 1; optional string filters = 2; }`)
+	got := schema.Message(t, fd, "Request")
+	if err := (parser{}).Parse(got, url.Values{"own": {"a"}, "own.b": {"c"}, "new.d": {"e"}}, utilities.NewDoubleArray(nil)); err != nil {
+		t.Fatal(err)
+	}
+	want := schema.Message(t, fd, "Request")
+	if err := protojson.Unmarshal([]byte(`{"own":"a","filters":"new.d=e&own.b=c"}`), want); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got, protocmp.Transform()); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // TestQueryRefuses is, for numbers and durations, also S12.
 func TestQueryRefuses(t *testing.T) {
 	fd := schema.Parse(t, source)

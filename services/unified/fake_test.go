@@ -2,10 +2,13 @@ package unified_test
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"net/url"
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 
@@ -41,11 +44,14 @@ type fakeProxy struct {
 	rows    map[string][]string // of lists, by resource
 	singles map[string]string   // of gets and updates, by resource/id
 	fail    map[string]error    // by resource
+	failGet error               // of every get
 	filter  func(resource string, query url.Values, row string) bool
+	order   bool     // sorts as asked, by texts and numbers
 	quiet   bool     // remembers nothing
 	calls   []string // method resource?query
 	bodies  []string
 	bearers []string
+	keys    []string // method and Idempotency-Key
 }
 
 func (f *fakeProxy) note(ctx context.Context, method, resource, query string) (url.Values, error) {
@@ -56,6 +62,7 @@ func (f *fakeProxy) note(ctx context.Context, method, resource, query string) (u
 	if f.quiet {
 		return nil, nil
 	}
+	f.keys = append(f.keys, method+" "+info.RequestHeader().Get("Idempotency-Key"))
 	call := method + " " + resource
 	values, err := url.ParseQuery(query)
 	if err != nil {
@@ -97,6 +104,9 @@ func (f *fakeProxy) List(ctx context.Context, req *proxyv1.ListRequest) (*proxyv
 			rows = append(rows, row)
 		}
 	}
+	if sort := query.Get("sort"); f.order && sort != "" {
+		sortRows(rows, sort)
+	}
 	from, _ := strconv.Atoi(req.GetNextCursor())
 	to := len(rows)
 	if req.Limit != nil {
@@ -119,11 +129,43 @@ func (f *fakeProxy) List(ctx context.Context, req *proxyv1.ListRequest) (*proxyv
 	return res, nil
 }
 
+// sortRows sorts by one key; rows without it come last.
+func sortRows(rows []string, sort string) {
+	key, direction, _ := strings.Cut(sort, ":")
+	value := func(row string) any {
+		var fields map[string]any
+		_ = json.Unmarshal([]byte(row), &fields)
+		return fields[key]
+	}
+	slices.SortStableFunc(rows, func(a, b string) int {
+		x, y := value(a), value(b)
+		switch {
+		case x == nil && y == nil:
+			return 0
+		case x == nil:
+			return 1
+		case y == nil:
+			return -1
+		}
+		n := strings.Compare(fmt.Sprintf("%20v", x), fmt.Sprintf("%20v", y))
+		if s, ok := x.(string); ok {
+			n = strings.Compare(s, fmt.Sprint(y))
+		}
+		if direction == "desc" {
+			n = -n
+		}
+		return n
+	})
+}
+
 func (f *fakeProxy) Get(ctx context.Context, req *proxyv1.GetRequest) (*proxyv1.GetResponse, error) {
 	if _, err := f.note(ctx, "get", req.Resource+"/"+req.Id, req.GetQuery()); err != nil {
 		return nil, err
 	}
 	single, ok := f.singles[req.Resource+"/"+req.Id]
+	if f.failGet != nil {
+		return nil, f.failGet
+	}
 	if !ok {
 		e := rpcerr.New(access.CodeUpstreamNotFound, "Torii knows no such id")
 		e.Origin = "torii"

@@ -583,7 +583,12 @@ type Filter struct {
 	Operation string `protobuf:"bytes,9,opt,name=operation,proto3" json:"operation,omitempty"`
 	// Of a local filter: query string per value that makes the provider send less, e.g. `isDeletedInIdentitySources=true`. It may be left
 	// out without changing the answer; the local check decides.
-	Narrow        map[string]string `protobuf:"bytes,10,rep,name=narrow,proto3" json:"narrow,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Narrow map[string]string `protobuf:"bytes,10,rep,name=narrow,proto3" json:"narrow,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Output field that the filter is about, where it is called otherwise, e.g. `emails[0].email`; `roles.id` is that of any role. Where a layer
+	// changes the field, the filter compares it in sando instead of at the provider.
+	Field string `protobuf:"bytes,11,opt,name=field,proto3" json:"field,omitempty"`
+	// Whether texts that differ by their letter case only are the same, where no table and no schema lists them.
+	IgnoreCase    bool `protobuf:"varint,12,opt,name=ignore_case,json=ignoreCase,proto3" json:"ignore_case,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -686,6 +691,20 @@ func (x *Filter) GetNarrow() map[string]string {
 		return x.Narrow
 	}
 	return nil
+}
+
+func (x *Filter) GetField() string {
+	if x != nil {
+		return x.Field
+	}
+	return ""
+}
+
+func (x *Filter) GetIgnoreCase() bool {
+	if x != nil {
+		return x.IgnoreCase
+	}
+	return false
 }
 
 // Update turns a unified change round.
@@ -893,7 +912,7 @@ const file_sando_catalog_v1_unified_proto_rawDesc = "" +
 	"\tparameter\x18\f \x01(\tR\tparameter\x1a7\n" +
 	"\tEnumEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xe4\x03\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x9b\x04\n" +
 	"\x06Filter\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04runs\x18\x02 \x01(\tR\x04runs\x12\x1c\n" +
@@ -908,7 +927,10 @@ const file_sando_catalog_v1_unified_proto_rawDesc = "" +
 	"upstreamOp\x12\x1c\n" +
 	"\toperation\x18\t \x01(\tR\toperation\x12<\n" +
 	"\x06narrow\x18\n" +
-	" \x03(\v2$.sando.catalog.v1.Filter.NarrowEntryR\x06narrow\x1a9\n" +
+	" \x03(\v2$.sando.catalog.v1.Filter.NarrowEntryR\x06narrow\x12\x14\n" +
+	"\x05field\x18\v \x01(\tR\x05field\x12\x1f\n" +
+	"\vignore_case\x18\f \x01(\bR\n" +
+	"ignoreCase\x1a9\n" +
 	"\vValuesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a9\n" +

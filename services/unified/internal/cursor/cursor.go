@@ -33,6 +33,8 @@ type Binding struct {
 	Filters     map[string]string `json:"f,omitempty"`
 	Custom      *string           `json:"c,omitempty"`
 	RemoteData  bool              `json:"d,omitempty"`
+	// Mapping is the version of the mapping, where sando chooses or orders records by what it makes; empty for the catalog's.
+	Mapping string `json:"m,omitempty"`
 }
 
 // Sealer seals and opens cursors with a ring of keys that all replicas share.

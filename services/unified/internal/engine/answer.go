@@ -13,7 +13,7 @@ func (l *listing) answer(res proto.Message) error {
 	fields := m.Descriptor().Fields()
 	list := m.Mutable(fields.ByName("result")).List()
 	for _, r := range l.records {
-		prune(r, l.keep)
+		l.mask.cut(r)
 		list.Append(protoreflect.ValueOfMessage(r.ProtoReflect()))
 	}
 	m.Set(fields.ByName("result_count"), protoreflect.ValueOfInt32(int32(len(l.records)+l.written)))
@@ -26,7 +26,7 @@ func (l *listing) answer(res proto.Message) error {
 	if l.at == (cursor.Position{Size: l.at.Size}) {
 		return nil
 	}
-	text, err := l.engine.cursors.Seal(l.at, l.request.binding(l.resource.Name()))
+	text, err := l.engine.cursors.Seal(l.at, l.binding())
 	if err != nil {
 		return err
 	}

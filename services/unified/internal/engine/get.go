@@ -10,7 +10,6 @@ import (
 	"github.com/sando-dev/sando/kit/rpcerr"
 
 	"github.com/sando-dev/sando/services/unified/internal/plan"
-	"github.com/sando-dev/sando/services/unified/internal/records"
 	"github.com/sando-dev/sando/services/unified/internal/resource"
 )
 
@@ -27,32 +26,40 @@ func (e *Engine) Get(ctx context.Context, name resource.Name, req, res proto.Mes
 	if err := refuseEmpty(mapping, r); err != nil {
 		return err
 	}
+	m, warnings, err := e.record(ctx, mapping, r)
+	if err != nil {
+		return err
+	}
+	single(res, m, r, warnings)
+	return nil
+}
+
+// record reads the record of a request by its id.
+func (e *Engine) record(ctx context.Context, mapping *resource.Resource, r *request) (_ proto.Message, warnings int, err error) {
 	source, ok := mapping.Source("get", r.given)
 	if !ok {
-		return rpcerr.New(rpcerr.Unimplemented, "")
+		return nil, 0, rpcerr.New(rpcerr.Unimplemented, "")
 	}
-	keep, err := r.keep(mapping)
+	mask, err := r.mask(mapping)
 	if err != nil {
-		return err
+		return nil, 0, err
 	}
 	call := r.mapping()
-	call.Keep = keep
-	custom, warnings, err := e.customFields(ctx, mapping, r, keep)
-	if err != nil {
-		return err
+	call.Keep = mask.needs()
+	if call.Custom, warnings, err = e.customFields(ctx, mapping, r, mask, nil); err != nil {
+		return nil, 0, err
 	}
-	call.Custom = custom
 	raw, err := e.fetch(ctx, mapping, source, r, call.Custom)
 	if err != nil {
-		return err
+		return nil, 0, err
 	}
 	runner := mapping.Plan.Runner(ctx, call)
 	m, err := e.one(runner, mapping, raw)
 	if err != nil {
-		return err
+		return nil, 0, err
 	}
-	single(res, m, r, warnings+runner.Warnings)
-	return nil
+	mask.cut(m)
+	return m, warnings + runner.Warnings, nil
 }
 
 // fetch reads the source record of a get. When fields are wanted that the plain get does not carry, the source made for that is tried
@@ -105,42 +112,4 @@ func (e *Engine) fetchFrom(ctx context.Context, res *resource.Resource, s *catal
 	}
 	return nil, rpcerr.New(access.CodeScanLimit, "the record is not among the first pages, and finding it would read too many").
 		WithFix("List the records and pick it from there.")
-}
-
-// Update answers an update request.
-func (e *Engine) Update(ctx context.Context, name resource.Name, req, res proto.Message) error {
-	r, err := read(req)
-	if err != nil {
-		return err
-	}
-	mapping, err := e.prepare(ctx, name, r)
-	if err != nil {
-		return err
-	}
-	up := mapping.Spec.GetUpdate()
-	if up == nil {
-		return rpcerr.New(rpcerr.Unimplemented, "")
-	}
-	body, err := changes(up, r)
-	if err != nil {
-		return err
-	}
-	call, err := e.call(mapping, &catalogv1.Source{Operation: up.GetOperation(), Parameters: up.GetParameters()}, r)
-	if err != nil {
-		return err
-	}
-	raw, err := e.client.Update(ctx, call, body)
-	if err != nil {
-		return err
-	}
-	if records.KindOf(raw) != records.Object {
-		return failure(&records.SyntaxError{Want: "the changed record"}, "")
-	}
-	runner := mapping.Plan.Runner(ctx, r.mapping())
-	m, err := e.one(runner, mapping, raw)
-	if err != nil {
-		return err
-	}
-	single(res, m, r, runner.Warnings)
-	return nil
 }

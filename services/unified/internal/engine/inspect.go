@@ -90,7 +90,7 @@ func (e *Engine) Explain(ctx context.Context, t Target, id string, res *resource
 		return nil, rpcerr.New(rpcerr.Unimplemented, "")
 	}
 	call := r.mapping()
-	if call.Custom, _, err = e.customFields(ctx, res, r, nil); err != nil {
+	if call.Custom, _, err = e.customFields(ctx, res, r, &mask{}, nil); err != nil {
 		return nil, err
 	}
 	raw, err := e.fetch(ctx, res, source, r, call.Custom)

@@ -24,7 +24,7 @@ func (e *Engine) ListJSON(ctx context.Context, name resource.Name, req, res prot
 		return dst, err
 	}
 	start := len(dst)
-	if !l.selected.here() && l.at.Count == 0 {
+	if !l.selected.here() && l.mask.whole() && l.at.Count == 0 {
 		done := false
 		if dst, done, err = l.direct(ctx, append(dst, head...)); err != nil {
 			return dst, err

@@ -24,7 +24,7 @@ type listing struct {
 	source   *catalogv1.Source
 	call     upstream.Call
 	selected *selection
-	keep     map[string]bool // of the answer; nil keeps all
+	mask     *mask // of the answer
 	mapping  plan.Call
 	warnings int
 	total    *int32
@@ -77,7 +77,7 @@ func (e *Engine) listing(ctx context.Context, res *resource.Resource, r *request
 	}
 	l := &listing{engine: e, resource: res, request: r, source: source}
 	var err error
-	if l.keep, err = r.keep(res); err != nil {
+	if l.mask, err = r.mask(res); err != nil {
 		return nil, err
 	}
 	if l.call, err = e.call(res, source, r); err != nil {
@@ -93,8 +93,8 @@ func (e *Engine) listing(ctx context.Context, res *resource.Resource, r *request
 		return nil, err
 	}
 	l.mapping = r.mapping()
-	l.mapping.Keep = l.selected.needs(l.keep)
-	custom, warnings, err := e.customFields(ctx, res, r, l.keep)
+	l.mapping.Keep = l.mask.needs(l.selected.reads()...)
+	custom, warnings, err := e.customFields(ctx, res, r, l.mask, l.selected.own)
 	if err != nil {
 		return nil, err
 	}
@@ -113,7 +113,7 @@ func (l *listing) start() error {
 	if l.request.cursor == "" {
 		return nil
 	}
-	at, err := l.engine.cursors.Open(l.request.cursor, l.request.binding(l.resource.Name()))
+	at, err := l.engine.cursors.Open(l.request.cursor, l.binding())
 	if err != nil {
 		return err
 	}
@@ -123,6 +123,15 @@ func (l *listing) start() error {
 	}
 	l.at = at
 	return nil
+}
+
+// binding is what cursors of the list belong to.
+func (l *listing) binding() cursor.Binding {
+	version := ""
+	if l.selected.here() {
+		version = l.resource.Version()
+	}
+	return l.request.binding(l.resource.Name(), version)
 }
 
 // largest is the largest page that the source gives.
@@ -136,26 +145,16 @@ func (l *listing) largest() int {
 // here says whether records are dropped or moved by us.
 func (sel *selection) here() bool { return len(sel.local) > 0 || sel.order != nil }
 
-// needs adds to a mask what the local filters and the order look at; nil is everything.
-func (sel *selection) needs(keep map[string]bool) map[string]bool {
-	if keep == nil {
-		return nil
-	}
-	all := make(map[string]bool, len(keep))
-	for name := range keep {
-		all[name] = true
-	}
-	for _, f := range sel.local {
-		name, ok := f.Reads()
-		if !ok {
-			return nil
-		}
-		all[name] = true
+// reads are the top-level output fields that the local filters and the order look at.
+func (sel *selection) reads() []string {
+	var names []string
+	for _, c := range sel.local {
+		names = append(names, c.Reads()...)
 	}
 	for _, k := range sel.order {
-		all[k.name] = true
+		names = append(names, k.Reads())
 	}
-	return all
+	return names
 }
 
 // paged reads page after page until the answer is full, the list ends or the bound is reached.
@@ -238,10 +237,10 @@ func (l *listing) resume(ctx context.Context, rows [][]byte) (int, error) {
 
 // passes applies the local filters.
 func (l *listing) passes(ctx context.Context, m proto.Message) (bool, error) {
-	for _, f := range l.selected.local {
-		ok, err := f.Holds(ctx, m, f.value)
+	for _, c := range l.selected.local {
+		ok, err := c.Holds(ctx, m)
 		if err != nil {
-			return false, rpcerr.Invalid(f.Spec.GetName(), err.Error())
+			return false, rpcerr.Invalid(c.Spec.GetName(), err.Error())
 		}
 		if !ok {
 			return false, nil
@@ -260,12 +259,16 @@ func (l *listing) sorted(ctx context.Context) error {
 	}
 	l.request.limit = limit
 	if l.at.Upstream != "" {
-		return rpcerr.New(access.CodeScanLimit, "sorting this would read too many pages")
+		return rpcerr.Newf(access.CodeScanLimit, "sorting this would read more than %d pages of the provider", MaxPages).
+			WithFix("Narrow the list by a filter that the provider applies, or remove sort.")
 	}
 	slices.SortStableFunc(l.records, func(a, b proto.Message) int { return compare(l.selected.order, a, b) })
 	from := min(count, len(l.records))
-	if i := slices.IndexFunc(l.records, func(m proto.Message) bool { return idOf(m) == after }); count > 0 && i >= 0 {
-		from = i + 1
+	// The position holds as long as the last record is there; equal ids elsewhere do not lead back.
+	if from > 0 && idOf(l.records[from-1]) != after {
+		if i := slices.IndexFunc(l.records, func(m proto.Message) bool { return idOf(m) == after }); i >= 0 {
+			from = i + 1
+		}
 	}
 	to := min(from+limit, len(l.records))
 	if to < len(l.records) {

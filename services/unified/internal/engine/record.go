@@ -1,16 +1,12 @@
 package engine
 
 import (
-	"context"
 	"slices"
 	"strings"
 
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/reflect/protoreflect"
 
-	"github.com/sando-dev/sando/access"
 	catalogv1 "github.com/sando-dev/sando/gen/sando/catalog/v1"
-	"github.com/sando-dev/sando/kit/nearest"
 	"github.com/sando-dev/sando/kit/rpcerr"
 
 	"github.com/sando-dev/sando/services/unified/internal/expression"
@@ -72,66 +68,6 @@ func split(page []byte) ([][]byte, error) {
 func idOf(m proto.Message) string {
 	msg := m.ProtoReflect()
 	return msg.Get(msg.Descriptor().Fields().ByName("id")).String()
-}
-
-// prune removes top-level fields that were mapped only for the filters.
-func prune(m proto.Message, keep map[string]bool) {
-	if keep == nil {
-		return
-	}
-	msg := m.ProtoReflect()
-	msg.Range(func(fd protoreflect.FieldDescriptor, _ protoreflect.Value) bool {
-		if name := string(fd.Name()); name != "id" && name != plan.RemoteData && !keep[name] {
-			msg.Clear(fd)
-		}
-		return true
-	})
-}
-
-// customFields finds the organisation's own fields that the answer shall hold. Where nobody asked for them by name and the account's key
-// may not see them, the answer goes without, with a warning.
-func (e *Engine) customFields(ctx context.Context, res *resource.Resource, r *request, keep map[string]bool) ([]plan.CustomField, int, error) {
-	spec := res.Spec.GetCustomFields()
-	if spec == nil || keep != nil && !keep[spec.GetName()] || r.custom != nil && *r.custom == "" {
-		return nil, 0, nil
-	}
-	fields, err := e.definitions.Fields(ctx, res.Operation(spec.GetOperation()), spec, r.account)
-	if err != nil {
-		if code := e.errors.From(err).Code; r.custom == nil && (code == access.CodeUpstreamForbidden || code == access.CodeOperationNotGranted) {
-			return nil, 1, nil
-		}
-		return nil, 0, err
-	}
-	if r.custom == nil {
-		return fields, 0, nil
-	}
-	chosen, err := choice(fields, *r.custom)
-	return chosen, 0, err
-}
-
-// choice picks fields by key.
-func choice(fields []plan.CustomField, keys string) ([]plan.CustomField, error) {
-	byKey := make(map[string]plan.CustomField, len(fields))
-	names := make([]string, 0, len(fields))
-	for _, f := range fields {
-		byKey[f.Key] = f
-		names = append(names, f.Key)
-	}
-	var chosen []plan.CustomField
-	for key := range strings.SplitSeq(keys, ",") {
-		key = strings.TrimSpace(key)
-		f, ok := byKey[key]
-		if !ok {
-			e := rpcerr.Invalid("custom_fields", "the organisation has no field "+key)
-			if near := nearest.Of(key, names); near != "" {
-				e = e.WithFix("Did you mean " + near + "?")
-			}
-			return nil, e
-		}
-		chosen = append(chosen, f)
-		delete(byKey, key)
-	}
-	return chosen, nil
 }
 
 // ask adds to the fields that a source is asked for what the organisation's own fields and the overrides of the mappings read.

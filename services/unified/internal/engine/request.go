@@ -6,14 +6,12 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
-	"github.com/sando-dev/sando/kit/nearest"
 	"github.com/sando-dev/sando/kit/rpcerr"
 
 	"github.com/sando-dev/sando/services/unified/internal/cursor"
@@ -148,41 +146,10 @@ func (r *request) given(filter string) bool {
 	return ok
 }
 
-// keep reads the mask of output fields; nil keeps all.
-func (r *request) keep(res *resource.Resource) (map[string]bool, error) {
-	if r.fields == "" {
-		return nil, nil
-	}
-	names := res.FieldNames()
-	known := make(map[string]bool, len(names))
-	for _, name := range names {
-		known[name] = true
-	}
-	keep := make(map[string]bool)
-	asked := strings.Split(r.fields, ",")
-	for i, name := range asked {
-		name = strings.TrimSpace(name)
-		asked[i] = name
-		if !known[name] {
-			e := rpcerr.Invalid("fields", fmt.Sprintf("there is no field %q", name))
-			if near := nearest.Of(name, names); near != "" {
-				e = e.WithFix(fmt.Sprintf("Did you mean %q?", near))
-			}
-			return nil, e
-		}
-		keep[name] = true
-	}
-	if keep["remote_data"] {
-		r.remoteData = true
-	}
-	r.fields = strings.Join(asked, ",")
-	return keep, nil
-}
-
-// binding is what a cursor of this request belongs to.
-func (r *request) binding(name resource.Name) cursor.Binding {
+// binding is what a cursor of this request belongs to. The version is that of the mapping, where records are chosen or ordered by it.
+func (r *request) binding(name resource.Name, version string) cursor.Binding {
 	return cursor.Binding{
 		Environment: r.environment, Account: r.account, Resource: name.String(), Sort: r.sort, Filters: r.values,
-		Custom: r.custom, RemoteData: r.remoteData,
+		Custom: r.custom, RemoteData: r.remoteData, Mapping: version,
 	}
 }

@@ -17,15 +17,11 @@ import (
 // selection says which records of a source are wanted, in which order, and who sees to what.
 type selection struct {
 	upstream []string // names of filters that the provider applies
-	local    []localFilter
+	local    []*resource.Condition
 	sort     string // "upstream", "local" or ""
 	order    []sortKey
-}
-
-// localFilter is a filter applied here.
-type localFilter struct {
-	*resource.Filter
-	value string
+	// own are the keys of the organisation's own fields that filters look at.
+	own []string
 }
 
 // choose splits the filters of a request between the provider and us, and adds the provider's share to its query.
@@ -33,32 +29,33 @@ func choose(res *resource.Resource, s *catalogv1.Source, r *request, query url.V
 	sel := &selection{}
 	var jsonFilters []json.RawMessage
 	for _, name := range r.order {
-		f, ok := res.Filter(name, s.GetOperation())
-		if !ok {
-			return nil, unsupported(res, s, r.nameOf(name, res))
+		f, err := find(res, s, r, name, sel)
+		if err != nil {
+			return nil, err
 		}
-		value := r.values[name]
-		switch f.Spec.GetRuns() {
-		case resource.RunsParameter:
-			if !takes(s, name) {
-				return nil, unsupported(res, s, r.nameOf(name, res))
-			}
-		case resource.RunsLocal:
-			sel.local = append(sel.local, localFilter{f, value})
-		default:
-			parameter, text, one, err := f.Upstream(value)
-			if err != nil {
-				return nil, rpcerr.Invalid(f.Spec.GetName(), err.Error())
-			}
-			if one != nil {
-				jsonFilters = append(jsonFilters, one)
-			} else if query.Has(parameter) && query.Get(parameter) != text {
-				return nil, rpcerr.Invalid(f.Spec.GetName(), "contradicts another filter")
-			} else {
-				query.Set(parameter, text)
-			}
-			sel.upstream = append(sel.upstream, f.Spec.GetName())
+		if f.Runs == resource.RunsParameter {
+			continue
 		}
+		c, err := f.With(r.values[name])
+		if err != nil {
+			return nil, rpcerr.Invalid(f.Spec.GetName(), err.Error())
+		}
+		if f.Runs == resource.RunsLocal {
+			sel.local = append(sel.local, c)
+			continue
+		}
+		parameter, text, one, err := c.Upstream()
+		if err != nil {
+			return nil, rpcerr.Invalid(f.Spec.GetName(), err.Error())
+		}
+		if one != nil {
+			jsonFilters = append(jsonFilters, one)
+		} else if query.Has(parameter) && query.Get(parameter) != text {
+			return nil, rpcerr.Invalid(f.Spec.GetName(), "contradicts another filter")
+		} else {
+			query.Set(parameter, text)
+		}
+		sel.upstream = append(sel.upstream, f.Spec.GetName())
 	}
 	if len(jsonFilters) > 0 {
 		text, err := json.Marshal(jsonFilters)
@@ -68,6 +65,24 @@ func choose(res *resource.Resource, s *catalogv1.Source, r *request, query url.V
 		query.Set("filters", string(text))
 	}
 	return sel, sel.narrow(query)
+}
+
+// find finds the filter of a name, and refuses it where there is none for the source.
+func find(res *resource.Resource, s *catalogv1.Source, r *request, name string, sel *selection) (*resource.Filter, error) {
+	f, ok := res.Filter(name, s.GetOperation())
+	if own := res.Spec.GetCustomFields().GetName(); !ok && own != "" {
+		if key, is := strings.CutPrefix(name, own+"."); is && key != "" {
+			sel.own = append(sel.own, key)
+			return res.Member(r.nameOf(name, res))
+		}
+	}
+	switch {
+	case !ok || f.Runs == resource.RunsParameter && !takes(s, name):
+		return nil, unsupported(res, s, r.nameOf(name, res), "")
+	case f.Runs == resource.RunsNowhere:
+		return nil, unsupported(res, s, r.nameOf(name, res), f.Why)
+	}
+	return f, nil
 }
 
 // refuseEmpty refuses a filter without a value, which a provider may take for no filter at all.
@@ -83,10 +98,7 @@ func refuseEmpty(res *resource.Resource, r *request) error {
 // narrow lets the provider leave out what the local filters would drop anyway.
 func (sel *selection) narrow(query url.Values) error {
 	for _, f := range sel.local {
-		hint, ok := f.Spec.GetNarrow()[f.value]
-		if !ok {
-			continue
-		}
+		hint := f.Narrow()
 		values, err := url.ParseQuery(hint)
 		if err != nil {
 			return fmt.Errorf("engine: narrow of %s: %w", f.Spec.GetName(), err)
@@ -110,9 +122,16 @@ func takes(s *catalogv1.Source, filter string) bool {
 }
 
 // unsupported refuses a filter and names those that there are.
-func unsupported(res *resource.Resource, s *catalogv1.Source, name string) error {
+func unsupported(res *resource.Resource, s *catalogv1.Source, name, why string) error {
 	names := res.FilterNames(s.GetOperation())
-	e := rpcerr.Newf(access.CodeUnsupportedFilter, "%s cannot be filtered by %s", res.Name(), name).WithDetail("supported", names)
+	if own := res.Spec.GetCustomFields().GetName(); own != "" {
+		names = append(names, own+".<key>")
+	}
+	text := fmt.Sprintf("%s cannot be filtered by %s", res.Name(), name)
+	if why != "" {
+		text += ": " + why
+	}
+	e := rpcerr.New(access.CodeUnsupportedFilter, text).WithDetail("supported", names)
 	if len(names) == 0 {
 		return e.WithFix("Remove the filter; there are none for this.")
 	}

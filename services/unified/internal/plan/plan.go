@@ -92,3 +92,15 @@ func (p *Plan) Keys(layer string) []string {
 	slices.Sort(keys)
 	return slices.Compact(keys)
 }
+
+// MadeOf lists the top-level output fields whose rows read nothing but the given top-level keys of the source, at least one of them. A field
+// that an expression makes is not among them, since an expression may read what it does not name.
+func (p *Plan) MadeOf(keys []string) map[string]bool {
+	made := make(map[string]bool)
+	for _, o := range p.outputs {
+		if o.rule != nil && o.rule.program == nil && len(o.rule.keys) > 0 && !slices.ContainsFunc(o.rule.keys, func(k string) bool { return !slices.Contains(keys, k) }) {
+			made[string(o.field.Name())] = true
+		}
+	}
+	return made
+}

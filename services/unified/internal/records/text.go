@@ -23,6 +23,21 @@ func Plain(text []byte) bool {
 	return true
 }
 
+// ValidText gives JSON as UTF-8: each byte that is none becomes U+FFFD, as readers of JSON have it. It is the same slice where there is none
+// to replace.
+func ValidText(json []byte) []byte {
+	if utf8.Valid(json) {
+		return json
+	}
+	out := make([]byte, 0, len(json)+len(json)/8)
+	for i := 0; i < len(json); {
+		r, n := utf8.DecodeRune(json[i:])
+		out = utf8.AppendRune(out, r)
+		i += n
+	}
+	return out
+}
+
 // AppendText appends the text of a JSON string. Broken escapes and bytes that are not UTF-8 become U+FFFD.
 func AppendText(dst, str []byte) []byte {
 	s := str[1 : len(str)-1]

@@ -36,8 +36,14 @@ func (r *Resource) TypeOf(name string) string {
 
 // special says whether a message has a JSON form of its own.
 func special(m protoreflect.MessageDescriptor) bool {
-	return m.FullName() == "google.protobuf.Timestamp" || m.FullName() == "sando.rpc.v1.RawJson"
+	return m.FullName() == timestamp || m.FullName() == rawJSON
 }
+
+// Full names of the messages that have a JSON form of their own.
+const (
+	rawJSON   protoreflect.FullName = "sando.rpc.v1.RawJson"
+	timestamp protoreflect.FullName = "google.protobuf.Timestamp"
+)
 
 func typeOf(fd protoreflect.FieldDescriptor) string {
 	switch {

@@ -1,24 +1,20 @@
 package resource
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
-	"google.golang.org/protobuf/types/known/timestamppb"
 
-	rpcv1 "github.com/sando-dev/sando/gen/sando/rpc/v1"
+	catalogv1 "github.com/sando-dev/sando/gen/sando/catalog/v1"
 
 	"github.com/sando-dev/sando/services/unified/internal/expression"
 	"github.com/sando-dev/sando/services/unified/internal/plan"
-	"github.com/sando-dev/sando/services/unified/internal/records"
 )
 
 // Where a filter runs.
@@ -26,20 +22,23 @@ const (
 	RunsUpstream  = "upstream"
 	RunsLocal     = "local"
 	RunsParameter = "parameter"
+	// RunsNowhere is a filter that is refused, because an override removed what it is about.
+	RunsNowhere = "refused"
 )
 
 // Filter is a compiled filter.
 type Filter struct {
 	LayeredFilter
-	program *expression.Program
-	compare comparison
-}
+	// Runs is where the filter runs in effect: an override of its field takes it from the provider.
+	Runs string
+	// Why says what made it run elsewhere than it is written to.
+	Why string
 
-// comparison is a local filter without an expression: an output field, an operator, a value.
-type comparison struct {
-	field    protoreflect.FieldDescriptor
-	member   string // of the custom object, when the field is an added one
-	operator string // "", gt, gte, lt, lte
+	program *expression.Program
+	// compare is nil where an expression decides, and where the provider filters by something that is not shown.
+	compare *comparison
+	// narrows says whether the hints for the provider hold.
+	narrows bool
 }
 
 // ParameterName is the name of a filter as a request field: created_at[gt] is created_at_gt.
@@ -49,9 +48,10 @@ func ParameterName(filter string) string {
 
 func (r *Resource) compileFilters() plan.Faults {
 	var faults plan.Faults
-	for _, layered := range r.Definition.Filters {
+	r.Filters = append(slices.Clone(r.Filters), r.ofMembers()...)
+	for _, layered := range r.Filters {
 		f := &Filter{LayeredFilter: layered}
-		if err := f.compile(r.filtering, r.Message.Descriptor()); err != nil {
+		if err := f.compile(r); err != nil {
 			faults = append(faults, plan.FaultOf(layered.Layer, "filters."+layered.Spec.GetName(), err))
 			continue
 		}
@@ -61,55 +61,99 @@ func (r *Resource) compileFilters() plan.Faults {
 	return faults
 }
 
-func (f *Filter) compile(env *expression.Env, message protoreflect.MessageDescriptor) error {
+// ofMembers makes filters for the fields that overrides add, but for those that have one.
+func (r *Resource) ofMembers() []LayeredFilter {
+	var added []LayeredFilter
+	for _, f := range r.Fields {
+		name := f.Mapping.GetName()
+		if topOf(name) != plan.Custom || slices.ContainsFunc(r.Filters, func(l LayeredFilter) bool { return l.Spec.GetName() == name }) {
+			continue
+		}
+		added = append(added, LayeredFilter{Layer: f.Layer, Spec: &catalogv1.Filter{Name: name, Runs: RunsLocal, Description: "Exactly this value of " + name + "."}})
+	}
+	return added
+}
+
+// Member makes the filter for one of the organisation's own fields, e.g. custom_fields.department.
+func (r *Resource) Member(name string) (*Filter, error) {
+	f := &Filter{LayeredFilter: LayeredFilter{Layer: LayerCatalog, Spec: &catalogv1.Filter{Name: name, Runs: RunsLocal}}}
+	return f, f.compile(r)
+}
+
+func (f *Filter) compile(r *Resource) error {
+	f.Runs = f.Spec.GetRuns()
 	switch f.Spec.GetRuns() {
 	case RunsUpstream:
 		if f.Spec.GetParameter() == "" && (f.Spec.GetUpstreamKey() == "" || f.Spec.GetUpstreamOp() == "") {
 			return fmt.Errorf("an upstream filter names a parameter, or upstream_key and upstream_op")
 		}
-		return nil
+		// A provider may filter by what is not shown; only then there is nothing to compare.
+		f.compare, _ = r.comparison(f.Spec)
 	case RunsParameter:
 		return nil
 	case RunsLocal:
+		var err error
+		if f.Spec.GetExpression() != "" {
+			f.program, err = r.filtering.Compile(f.Spec.GetExpression(), expression.Bool)
+		} else {
+			f.compare, err = r.comparison(f.Spec)
+		}
+		if err != nil {
+			return err
+		}
 	default:
 		return fmt.Errorf("runs is upstream, local or parameter, not %q", f.Spec.GetRuns())
 	}
-	if f.Spec.GetExpression() != "" {
-		program, err := env.Compile(f.Spec.GetExpression(), expression.Bool)
-		f.program = program
-		return err
-	}
-	return f.compare.parse(f.Spec.GetName(), message)
+	f.settle(r)
+	return nil
 }
 
-func (c *comparison) parse(name string, message protoreflect.MessageDescriptor) error {
-	field, operator, _ := strings.Cut(name, "[")
-	c.operator = strings.TrimSuffix(operator, "]")
-	if !slices.Contains([]string{"", "gt", "gte", "lt", "lte"}, c.operator) {
-		return fmt.Errorf("there is no operator %q", c.operator)
-	}
-	c.field = message.Fields().ByName(protoreflect.Name(field))
-	if c.field == nil {
-		c.field, c.member = message.Fields().ByName(plan.Custom), field
-		if c.field == nil || c.operator != "" {
-			return fmt.Errorf("there is no output field %q to compare; give an expression", field)
+// settle decides where the filter runs, given what the layers make of the fields that it is about.
+func (f *Filter) settle(r *Resource) {
+	f.narrows = len(f.Spec.GetNarrow()) > 0
+	fields := f.Reads()
+	for _, top := range fields {
+		layer := r.changed(top)
+		if layer == "" {
+			continue
 		}
-		return nil
+		why := fmt.Sprintf("the override of the %s changes the field %s", layer, top)
+		switch {
+		case f.Runs == RunsUpstream:
+			f.Runs, f.Why = RunsLocal, why
+		case f.narrows:
+			f.Why = why + ", so that the provider is not asked to narrow the list"
+		}
+		f.narrows = false
 	}
+	if f.compare != nil {
+		if why := r.empty(f.compare.path.row()); why != "" {
+			f.Runs, f.Why = RunsNowhere, why
+		}
+		return
+	}
+	gone := ""
+	for _, top := range fields {
+		if len(r.rowsAt(top)) > 0 {
+			return
+		}
+		gone = r.empty(top)
+	}
+	if gone != "" {
+		f.Runs, f.Why = RunsNowhere, gone
+	}
+}
+
+// Reads are the top-level output fields that the filter looks at.
+func (f *Filter) Reads() []string {
 	switch {
-	case c.field.IsList():
-	case c.field.Kind() == protoreflect.StringKind, c.field.Kind() == protoreflect.BoolKind:
-		if c.operator == "" {
-			return nil
-		}
-	case c.field.Kind() == protoreflect.Int32Kind, isTimestamp(c.field):
+	case f.program != nil:
+		return f.program.Fields()
+	case f.compare != nil:
+		return []string{f.compare.path.top()}
+	default:
 		return nil
 	}
-	return fmt.Errorf("%s cannot be compared so; give an expression", field)
-}
-
-func isTimestamp(fd protoreflect.FieldDescriptor) bool {
-	return fd.Message() != nil && fd.Message().FullName() == "google.protobuf.Timestamp"
 }
 
 // Filter finds the filter of a name for an operation: one made for it, else one for all.
@@ -126,6 +170,16 @@ func (r *Resource) Filter(name, operation string) (*Filter, bool) {
 	return general, general != nil
 }
 
+// Named finds the filter that a row of the definition became.
+func (r *Resource) Named(l LayeredFilter) *Filter {
+	for _, f := range r.filters[ParameterName(l.Spec.GetName())] {
+		if f.Spec == l.Spec {
+			return f
+		}
+	}
+	return &Filter{LayeredFilter: l, Runs: l.Spec.GetRuns()}
+}
+
 // FilterNamed gives the name of a filter, e.g. created_at[gt], by the name of its request field; false when no operation has it.
 func (r *Resource) FilterNamed(field string) (string, bool) {
 	group := r.filters[field]
@@ -140,7 +194,7 @@ func (r *Resource) FilterNames(operation string) []string {
 	var names []string
 	for _, group := range r.filters {
 		for _, f := range group {
-			if op := f.Spec.GetOperation(); operation == "" || op == "" || op == operation {
+			if op := f.Spec.GetOperation(); f.Runs != RunsNowhere && (operation == "" || op == "" || op == operation) {
 				names = append(names, f.Spec.GetName())
 			}
 		}
@@ -149,101 +203,51 @@ func (r *Resource) FilterNames(operation string) []string {
 	return slices.Compact(names)
 }
 
-// Holds says whether a record passes a local filter.
-func (f *Filter) Holds(ctx context.Context, record proto.Message, value string) (bool, error) {
-	if f.program != nil {
-		return f.program.Holds(ctx, record, value)
-	}
-	return f.compare.holds(record.ProtoReflect(), value)
+// Condition is a filter with its value.
+type Condition struct {
+	*Filter
+	value operand
 }
 
-// Reads is the top-level output field that a comparison needs; false when an expression may read any.
-func (f *Filter) Reads() (string, bool) {
-	if f.program != nil {
-		return "", false
+// With reads the value of a filter. It refuses one that the field never shows.
+func (f *Filter) With(value string) (*Condition, error) {
+	c := &Condition{Filter: f, value: operand{text: value}}
+	if f.compare == nil {
+		return c, nil
 	}
-	return string(f.compare.field.Name()), true
+	var err error
+	c.value, err = f.compare.read(value, f.Runs == RunsUpstream && len(f.Spec.GetValues()) > 0)
+	return c, err
 }
 
-func (c *comparison) holds(m protoreflect.Message, value string) (bool, error) {
-	if c.member != "" {
-		return c.holdsMember(m, value)
+// Holds says whether a record passes.
+func (c *Condition) Holds(ctx context.Context, record proto.Message) (bool, error) {
+	if c.program != nil {
+		return c.program.Holds(ctx, record, c.value.text)
 	}
-	// A bad value is refused even where no record has the field.
-	order, err := c.order(m, value)
-	if err != nil || !m.Has(c.field) {
-		return false, err
-	}
-	switch c.operator {
-	case "gt":
-		return order > 0, nil
-	case "gte":
-		return order >= 0, nil
-	case "lt":
-		return order < 0, nil
-	case "lte":
-		return order <= 0, nil
-	default:
-		return order == 0, nil
-	}
+	return c.compare.holds(record.ProtoReflect(), c.value), nil
 }
 
-// order compares the field with the value.
-func (c *comparison) order(m protoreflect.Message, value string) (int, error) {
-	v := m.Get(c.field)
-	switch {
-	case c.field.Kind() == protoreflect.StringKind:
-		return strings.Compare(v.String(), value), nil
-	case c.field.Kind() == protoreflect.BoolKind:
-		want, err := strconv.ParseBool(value)
-		if err != nil {
-			return 0, fmt.Errorf("%q is neither true nor false", value)
-		}
-		return map[bool]int{true: 0, false: 1}[want == v.Bool()], nil
-	case c.field.Kind() == protoreflect.Int32Kind:
-		want, err := strconv.ParseInt(value, 10, 64)
-		if err != nil {
-			return 0, fmt.Errorf("%q is not an integer", value)
-		}
-		return cmp.Compare(v.Int(), want), nil
-	default:
-		want, err := time.Parse(time.RFC3339Nano, value)
-		if err != nil {
-			return 0, fmt.Errorf("%q is not a time of RFC 3339", value)
-		}
-		t, _ := v.Message().Interface().(*timestamppb.Timestamp)
-		return t.AsTime().Compare(want), nil
+// Narrow is the query by which the provider may leave out what the filter would drop anyway; empty for none.
+func (c *Condition) Narrow() string {
+	if !c.narrows {
+		return ""
 	}
-}
-
-// holdsMember compares a scalar of the custom object by its text.
-func (c *comparison) holdsMember(m protoreflect.Message, value string) (bool, error) {
-	raw, ok := m.Get(c.field).Message().Interface().(*rpcv1.RawJson)
-	if !ok {
-		return false, nil
-	}
-	v := records.Find(raw.GetJson(), records.Pointer{c.member})
-	switch records.KindOf(v) {
-	case records.String:
-		return string(records.AppendText(nil, v)) == value, nil
-	case records.Number, records.Bool:
-		return string(v) == value, nil
-	default:
-		return false, nil
-	}
+	return c.Spec.GetNarrow()[c.value.text]
 }
 
 // Upstream is what a filter adds to the provider's query: a parameter, or one JSON filter.
-func (f *Filter) Upstream(value string) (parameter, text string, jsonFilter json.RawMessage, err error) {
-	if table := f.Spec.GetValues(); len(table) > 0 {
+func (c *Condition) Upstream() (parameter, text string, jsonFilter json.RawMessage, err error) {
+	value := c.value.text
+	if table := c.Spec.GetValues(); len(table) > 0 {
 		to, ok := table[value]
 		if !ok {
-			return "", "", nil, fmt.Errorf("%q is not one of %s", value, strings.Join(sortedKeys(table), ", "))
+			return "", "", nil, fmt.Errorf("%q is not one of %s", value, strings.Join(slices.Sorted(maps.Keys(table)), ", "))
 		}
 		value = to
 	}
-	if f.Spec.GetParameter() != "" {
-		return f.Spec.GetParameter(), value, nil, nil
+	if c.Spec.GetParameter() != "" {
+		return c.Spec.GetParameter(), value, nil, nil
 	}
 	quoted, err := json.Marshal(value)
 	if err != nil {
@@ -253,15 +257,113 @@ func (f *Filter) Upstream(value string) (parameter, text string, jsonFilter json
 		Key   string          `json:"key"`
 		Op    string          `json:"op"`
 		Value json.RawMessage `json:"value"`
-	}{f.Spec.GetUpstreamKey(), f.Spec.GetUpstreamOp(), quoted})
+	}{c.Spec.GetUpstreamKey(), c.Spec.GetUpstreamOp(), quoted})
 	return "", "", one, err
 }
 
-func sortedKeys(m map[string]string) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
+// comparison is a filter without an expression: an output field, an operator, and how values are compared.
+type comparison struct {
+	path     *path
+	operator string // "", gt, gte, lt, lte
+	sense    sense
+	words    *words // nil for no set
+}
+
+var operators = []string{"gt", "gte", "lt", "lte"}
+
+// comparison reads what a filter compares: the field that it names, else the one that it is called by.
+func (r *Resource) comparison(spec *catalogv1.Filter) (*comparison, error) {
+	name, operator, _ := strings.Cut(spec.GetName(), "[")
+	operator = strings.TrimSuffix(operator, "]")
+	known := operator == "" || slices.Contains(operators, operator)
+	if field := spec.GetField(); field != "" {
+		name = field
+		if !known {
+			operator, known = "", true
+		}
 	}
-	slices.Sort(keys)
-	return keys
+	if !known {
+		return nil, fmt.Errorf("there is no operator %q", operator)
+	}
+	p, err := r.path(name)
+	if err != nil {
+		// The filter of an added field may go by the short name of it.
+		p, _ = r.path(plan.Custom + "." + name)
+		known := strings.Contains(name, ".") || r.Message.Descriptor().Fields().ByName(protoreflect.Name(name)) != nil
+		if p == nil || known || spec.GetField() != "" || operator != "" {
+			return nil, fmt.Errorf("%w to compare; give an expression", err)
+		}
+	}
+	c := &comparison{path: p, operator: operator}
+	var comparable bool
+	c.sense, comparable = senseOf(p)
+	if !comparable || operator != "" && c.sense != asInteger && c.sense != asTime {
+		return nil, fmt.Errorf("%s cannot be compared so; give an expression", spec.GetName())
+	}
+	c.understand(r, spec.GetIgnoreCase())
+	return c, nil
+}
+
+func (r *Resource) path(name string) (*path, error) { return parsePath(r.Message.Descriptor(), name) }
+
+// understand looks at the rows that fill the field: they may list its texts, or show addresses.
+func (c *comparison) understand(r *Resource, ignoreCase bool) {
+	rows := r.fills(c.path.row())
+	if c.sense == asJSON && c.path.top() == plan.Custom && len(rows) == 1 && r.addressed(rows) {
+		c.sense = asAddressJSON
+	}
+	if c.sense != asText {
+		return
+	}
+	switch c.words = r.wordsOf(rows); {
+	case r.addressed(rows):
+		c.sense = asAddress
+	case c.words != nil || ignoreCase:
+		c.sense = asWord
+	}
+}
+
+// addressed says whether all rows read addresses.
+func (r *Resource) addressed(rows []plan.Field) bool {
+	for _, f := range rows {
+		if len(f.Mapping.GetPath()) == 0 || f.Mapping.GetEach() != "" || len(f.Mapping.GetEnum()) > 0 {
+			return false
+		}
+		for _, pointer := range f.Mapping.GetPath() {
+			if !r.addresses[strings.TrimPrefix(pointer, "/")] {
+				return false
+			}
+		}
+	}
+	return len(rows) > 0
+}
+
+// read reads a value; where a table of the filter says what values there are, the set of the field does not.
+func (c *comparison) read(value string, byTable bool) (operand, error) {
+	o, err := c.sense.read(value)
+	if err != nil || c.words == nil || byTable {
+		return o, err
+	}
+	o.text, err = c.words.find(o.text)
+	return o, err
+}
+
+func (c *comparison) holds(m protoreflect.Message, o operand) bool {
+	return c.path.each(m, func(v protoreflect.Value) bool {
+		order, ok := c.sense.compare(c.path, v, o)
+		switch {
+		case !ok:
+			return false
+		case c.operator == "gt":
+			return order > 0
+		case c.operator == "gte":
+			return order >= 0
+		case c.operator == "lt":
+			return order < 0
+		case c.operator == "lte":
+			return order <= 0
+		default:
+			return order == 0
+		}
+	})
 }

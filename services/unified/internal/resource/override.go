@@ -97,7 +97,7 @@ func nesting(raw []byte) int {
 // override that is just being written; one that was written before may have lost what it removes.
 func (d Definition) Apply(layer string, o *Override, strict bool) (Definition, error) {
 	a := &application{layer: layer, definition: d, strict: strict}
-	a.definition.Fields, a.definition.Filters = slices.Clone(d.Fields), slices.Clone(d.Filters)
+	a.definition.Fields, a.definition.Filters, a.definition.Removed = slices.Clone(d.Fields), slices.Clone(d.Filters), slices.Clone(d.Removed)
 	for _, name := range slices.Sorted(maps.Keys(o.fields)) {
 		a.field(name, o.fields[name])
 	}
@@ -148,6 +148,7 @@ func (a *application) field(name string, patch json.RawMessage) {
 			a.fail(place, "the field is required and cannot be removed", "")
 		default:
 			*rows = slices.Delete(*rows, at, at+1)
+			a.definition.Removed = append(a.definition.Removed, Removal{Name: name, Layer: a.layer})
 		}
 		return
 	}
@@ -189,7 +190,8 @@ func (a *application) filter(name string, patch json.RawMessage) {
 		return
 	}
 	var about struct {
-		Operation string `json:"operation"`
+		Operation                       string `json:"operation"`
+		Expression, Runs, Field, Narrow json.RawMessage
 	}
 	if err := json.Unmarshal(patch, &about); err != nil {
 		a.fail(place, "it is not an object", "")
@@ -199,6 +201,11 @@ func (a *application) filter(name string, patch json.RawMessage) {
 	base := &catalogv1.Filter{}
 	if at >= 0 {
 		base = (*filters)[at].Spec
+	}
+	if about.Narrow == nil && (about.Expression != nil || about.Runs != nil || about.Field != nil) {
+		// The hints are about what the filter selected below.
+		base = proto.CloneOf(base)
+		base.Narrow = nil
 	}
 	merged := &catalogv1.Filter{}
 	if err := merge(base, patch, merged, nil); err != nil {

@@ -3,6 +3,9 @@
 package resource
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -43,6 +46,8 @@ type Definition struct {
 	// Fields and Filters are the rows in force and the layers they come from.
 	Fields  []plan.Field
 	Filters []LayeredFilter
+	// Removed are the rows that layers took away.
+	Removed []Removal
 }
 
 // LayeredFilter is a filter and the layer that it comes from.
@@ -82,6 +87,10 @@ type Resource struct {
 	filters    map[string][]*Filter // by parameter name: created_at[gt] is created_at_gt
 	// keys are the top-level source keys that overrides read beyond what the catalog asks the provider for.
 	keys []string
+	// listed and addresses are what the schemas of the sources say about the top-level fields of their records.
+	listed    map[string][]string
+	addresses map[string]bool
+	version   string
 }
 
 // Compile checks a definition and compiles it. What is wrong with rows is reported as [plan.Faults].
@@ -99,6 +108,7 @@ func Compile(d Definition, ops Operations) (*Resource, error) {
 		}
 		sources = append(sources, op)
 	}
+	r.listed, r.addresses = listing(sources)
 	var err error
 	if r.mapping, err = expression.NewMapping(sources...); err != nil {
 		return nil, err
@@ -113,7 +123,7 @@ func Compile(d Definition, ops Operations) (*Resource, error) {
 func (r *Resource) With(d Definition) (*Resource, error) {
 	other := &Resource{
 		Definition: d, Message: r.Message, operations: r.operations, mapping: r.mapping, filtering: r.filtering,
-		filters: make(map[string][]*Filter),
+		filters: make(map[string][]*Filter), listed: r.listed, addresses: r.addresses,
 	}
 	var faults plan.Faults
 	var err error
@@ -126,10 +136,35 @@ func (r *Resource) With(d Definition) (*Resource, error) {
 	if faults = append(faults, other.compileFilters()...); len(faults) > 0 {
 		return nil, faults
 	}
+	other.version = versionOf(d)
 	for _, layer := range []string{LayerEnvironment, LayerAccount} {
 		other.keys = append(other.keys, other.Plan.Keys(layer)...)
 	}
 	return other, nil
+}
+
+// Version tells mappings apart by what overrides make of the catalog's; empty where they change nothing.
+func (r *Resource) Version() string { return r.version }
+
+func versionOf(d Definition) string {
+	hash, any := sha256.New(), len(d.Removed) > 0
+	add := func(layer string, m proto.Message) {
+		any = any || layer != LayerCatalog
+		// Rows never hold more than their bytes; a faulty one would not have compiled.
+		b, _ := proto.MarshalOptions{Deterministic: true}.Marshal(m)
+		hash.Write(binary.AppendUvarint(nil, uint64(len(b))))
+		hash.Write(b)
+	}
+	for _, f := range d.Fields {
+		add(f.Layer, f.Mapping)
+	}
+	for _, f := range d.Filters {
+		add(f.Layer, f.Spec)
+	}
+	if !any && len(d.Filters) == len(d.Spec.GetFilters()) {
+		return ""
+	}
+	return base64.RawURLEncoding.EncodeToString(hash.Sum(nil)[:12])
 }
 
 // New makes an empty output record.

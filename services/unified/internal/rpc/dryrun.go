@@ -14,6 +14,7 @@ import (
 
 	"github.com/sando-dev/sando/services/unified/internal/engine"
 	"github.com/sando-dev/sando/services/unified/internal/records"
+	"github.com/sando-dev/sando/services/unified/internal/resource"
 )
 
 // defaultSamples is how many records a dry run reads when nobody says.
@@ -49,7 +50,7 @@ func (s Mapping) DryRun(ctx context.Context, req *mappingv1.DryRunRequest) (*map
 	if err != nil {
 		return nil, err
 	}
-	res := &mappingv1.DryRunResponse{Samples: int32(samples.Len())}
+	res := &mappingv1.DryRunResponse{Samples: int32(samples.Len()), Warnings: resource.Moves(now, then)}
 	for i := range before {
 		differences, err := s.differences(before[i], after[i])
 		if err != nil {

@@ -135,9 +135,12 @@ func filtersOf(r *resource.Resource) ([]*mappingv1.EffectiveFilter, error) {
 		if err != nil {
 			return nil, err
 		}
-		list = append(list, &mappingv1.EffectiveFilter{
-			Name: f.Spec.GetName(), Layer: f.Layer, Runs: f.Spec.GetRuns(), Mapping: &rpcv1.RawJson{Json: row},
-		})
+		compiled := r.Named(f)
+		one := &mappingv1.EffectiveFilter{Name: f.Spec.GetName(), Layer: f.Layer, Runs: compiled.Runs, Mapping: &rpcv1.RawJson{Json: row}}
+		if compiled.Why != "" {
+			one.Why = &compiled.Why
+		}
+		list = append(list, one)
 	}
 	return list, nil
 }

@@ -67,7 +67,7 @@ func markdown(r *resource.Resource, meta *mappingv1.GetMetaResponse) string {
 		b.WriteString("| filter | runs | layer | meaning |\n|---|---|---|---|\n")
 	}
 	for _, f := range r.Filters {
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", f.Spec.GetName(), f.Spec.GetRuns(), f.Layer, cell(f.Spec.GetDescription()))
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", f.Spec.GetName(), r.Named(f).Runs, f.Layer, cell(f.Spec.GetDescription()))
 	}
 	if len(meta.Sort) > 0 {
 		fmt.Fprintf(&b, "\nSorts by: %s.\n", strings.Join(meta.Sort, ", "))

@@ -12,20 +12,36 @@ import (
 // state of the rate budget and what the provider answered come back. Call finish when the call is over.
 func forward(ctx context.Context) (_ context.Context, finish func()) {
 	in, ok := connect.CallInfoForServerContext(ctx)
+	follows, _ := ctx.Value(followingKey{}).(bool)
 	ctx, out := connect.NewClientContext(ctx)
 	if !ok {
 		return ctx, func() {}
 	}
-	for _, name := range []string{"Idempotency-Key", "Sando-Max-Wait"} {
+	names := []string{"Sando-Max-Wait", "Idempotency-Key"}
+	if follows {
+		names = names[:1]
+	}
+	for _, name := range names {
 		if v := in.RequestHeader().Get(name); v != "" {
 			out.RequestHeader().Set(name, v)
 		}
 	}
 	return ctx, func() {
+		if follows {
+			return
+		}
 		for _, name := range []string{"Ratelimit-Limit", "Ratelimit-Remaining", "Ratelimit-Reset", access.HeaderUpstreamStatus} {
 			if v := out.ResponseHeader().Get(name); v != "" {
 				in.ResponseHeader().Set(name, v)
 			}
 		}
 	}
+}
+
+type followingKey struct{}
+
+// Following marks the calls that come after the one that a caller asked for, as a read after a write: the caller's key is not for them, and
+// the headers of the answer are not about them.
+func Following(ctx context.Context) context.Context {
+	return context.WithValue(ctx, followingKey{}, true)
 }

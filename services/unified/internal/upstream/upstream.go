@@ -13,6 +13,8 @@ import (
 	"github.com/sando-dev/sando/gen/sando/proxy/v1/proxyv1connect"
 	rpcv1 "github.com/sando-dev/sando/gen/sando/rpc/v1"
 	"github.com/sando-dev/sando/kit/rpcerr"
+
+	"github.com/sando-dev/sando/services/unified/internal/records"
 )
 
 // Client calls the proxy.
@@ -63,7 +65,7 @@ func (c *Client) List(ctx context.Context, call Call, limit int, cursor string) 
 	if err != nil {
 		return Page{}, rpcerr.Relay(err)
 	}
-	return Page{Rows: answer.GetResult().GetJson(), Next: answer.GetNextCursor(), Total: answer.Total}, nil
+	return Page{Rows: records.ValidText(answer.GetResult().GetJson()), Next: answer.GetNextCursor(), Total: answer.Total}, nil
 }
 
 // Get reads one record.
@@ -76,22 +78,22 @@ func (c *Client) Get(ctx context.Context, call Call) ([]byte, error) {
 	if err != nil {
 		return nil, rpcerr.Relay(err)
 	}
-	return answer.GetResult().GetJson(), nil
+	return records.ValidText(answer.GetResult().GetJson()), nil
 }
 
-// Update changes one record and returns it as the provider answered it.
-func (c *Client) Update(ctx context.Context, call Call, body []byte) ([]byte, error) {
+// Update changes one record. What the provider answers to that is not looked at: it may be less than the record, or from before.
+func (c *Client) Update(ctx context.Context, call Call, body []byte) error {
 	_, resource, _ := catalog.SplitID(call.Operation.GetId())
 	query, id := call.query()
 	ctx, finish := forward(ctx)
-	answer, err := c.proxy.Update(ctx, &proxyv1.UpdateRequest{
+	_, err := c.proxy.Update(ctx, &proxyv1.UpdateRequest{
 		Resource: resource, Id: id, IntegratedAccountId: &call.Account, Query: &query, Body: &rpcv1.RawJson{Json: body},
 	})
 	finish()
 	if err != nil {
-		return nil, rpcerr.Relay(err)
+		return rpcerr.Relay(err)
 	}
-	return answer.GetResult().GetJson(), nil
+	return nil
 }
 
 // query joins query and parameters, except the record's own id, which the proxy takes by itself.

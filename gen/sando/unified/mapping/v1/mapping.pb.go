@@ -114,10 +114,13 @@ type EffectiveFilter struct {
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// `catalog`, `environment` or `account`.
 	Layer string `protobuf:"bytes,2,opt,name=layer,proto3" json:"layer,omitempty"`
-	// `upstream`, `local` or `parameter`.
+	// `upstream`, `local`, `parameter` or `refused`: where it runs in effect. Where a layer changes the field of an `upstream` filter, it is
+	// `local`; where a layer removes the field, `refused`.
 	Runs string `protobuf:"bytes,3,opt,name=runs,proto3" json:"runs,omitempty"`
 	// The filter as written, one JSON object, with its description.
-	Mapping       *v1.RawJson `protobuf:"bytes,4,opt,name=mapping,proto3" json:"mapping,omitempty"`
+	Mapping *v1.RawJson `protobuf:"bytes,4,opt,name=mapping,proto3" json:"mapping,omitempty"`
+	// Why it runs elsewhere than it is written to, or without the provider's help.
+	Why           *string `protobuf:"bytes,5,opt,name=why,proto3,oneof" json:"why,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -178,6 +181,13 @@ func (x *EffectiveFilter) GetMapping() *v1.RawJson {
 		return x.Mapping
 	}
 	return nil
+}
+
+func (x *EffectiveFilter) GetWhy() string {
+	if x != nil && x.Why != nil {
+		return *x.Why
+	}
+	return ""
 }
 
 // Version is one stored override.
@@ -769,7 +779,9 @@ type DryRunResponse struct {
 	// Changed fields.
 	Differences []*FieldDifference `protobuf:"bytes,1,rep,name=differences,proto3" json:"differences,omitempty"`
 	// Records mapped.
-	Samples       int32 `protobuf:"varint,2,opt,name=samples,proto3" json:"samples,omitempty"`
+	Samples int32 `protobuf:"varint,2,opt,name=samples,proto3" json:"samples,omitempty"`
+	// Filters and orders that the override makes run elsewhere, take other values, or be refused; one sentence each.
+	Warnings      []string `protobuf:"bytes,3,rep,name=warnings,proto3" json:"warnings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -816,6 +828,13 @@ func (x *DryRunResponse) GetSamples() int32 {
 		return x.Samples
 	}
 	return 0
+}
+
+func (x *DryRunResponse) GetWarnings() []string {
+	if x != nil {
+		return x.Warnings
+	}
+	return nil
 }
 
 // ExplainRequest names a record.
@@ -1485,12 +1504,14 @@ const file_sando_unified_mapping_v1_mapping_proto_rawDesc = "" +
 	"\x05layer\x18\x02 \x01(\tR\x05layer\x12/\n" +
 	"\amapping\x18\x03 \x01(\v2\x15.sando.rpc.v1.RawJsonR\amapping\x12\x12\n" +
 	"\x04type\x18\x04 \x01(\tR\x04type\x12\x1a\n" +
-	"\brequired\x18\x05 \x01(\bR\brequired\"\x80\x01\n" +
+	"\brequired\x18\x05 \x01(\bR\brequired\"\x9f\x01\n" +
 	"\x0fEffectiveFilter\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05layer\x18\x02 \x01(\tR\x05layer\x12\x12\n" +
 	"\x04runs\x18\x03 \x01(\tR\x04runs\x12/\n" +
-	"\amapping\x18\x04 \x01(\v2\x15.sando.rpc.v1.RawJsonR\amapping\"\xb8\x02\n" +
+	"\amapping\x18\x04 \x01(\v2\x15.sando.rpc.v1.RawJsonR\amapping\x12\x15\n" +
+	"\x03why\x18\x05 \x01(\tH\x00R\x03why\x88\x01\x01B\x06\n" +
+	"\x04_why\"\xb8\x02\n" +
 	"\aVersion\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
 	"\x05layer\x18\x02 \x01(\tR\x05layer\x127\n" +
@@ -1544,10 +1565,11 @@ const file_sando_unified_mapping_v1_mapping_proto_rawDesc = "" +
 	"\x06before\x18\x03 \x01(\v2\x15.sando.rpc.v1.RawJsonH\x00R\x06before\x88\x01\x01\x120\n" +
 	"\x05after\x18\x04 \x01(\v2\x15.sando.rpc.v1.RawJsonH\x01R\x05after\x88\x01\x01B\t\n" +
 	"\a_beforeB\b\n" +
-	"\x06_after\"w\n" +
+	"\x06_after\"\x93\x01\n" +
 	"\x0eDryRunResponse\x12K\n" +
 	"\vdifferences\x18\x01 \x03(\v2).sando.unified.mapping.v1.FieldDifferenceR\vdifferences\x12\x18\n" +
-	"\asamples\x18\x02 \x01(\x05R\asamples\"\xcf\x01\n" +
+	"\asamples\x18\x02 \x01(\x05R\asamples\x12\x1a\n" +
+	"\bwarnings\x18\x03 \x03(\tR\bwarnings\"\xcf\x01\n" +
 	"\x0eExplainRequest\x12\x1d\n" +
 	"\x05model\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x05model\x12#\n" +
 	"\bresource\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\bresource\x12;\n" +
@@ -1705,6 +1727,7 @@ func file_sando_unified_mapping_v1_mapping_proto_init() {
 	if File_sando_unified_mapping_v1_mapping_proto != nil {
 		return
 	}
+	file_sando_unified_mapping_v1_mapping_proto_msgTypes[1].OneofWrappers = []any{}
 	file_sando_unified_mapping_v1_mapping_proto_msgTypes[2].OneofWrappers = []any{}
 	file_sando_unified_mapping_v1_mapping_proto_msgTypes[3].OneofWrappers = []any{}
 	file_sando_unified_mapping_v1_mapping_proto_msgTypes[5].OneofWrappers = []any{}

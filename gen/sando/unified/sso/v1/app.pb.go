@@ -288,21 +288,22 @@ type ListAppsRequest struct {
 	Limit *int32 `protobuf:"varint,2,opt,name=limit,proto3,oneof" json:"limit,omitempty"`
 	// Continues a list.
 	NextCursor *string `protobuf:"bytes,3,opt,name=next_cursor,json=nextCursor,proto3,oneof" json:"next_cursor,omitempty"`
-	// Output fields to keep, comma-separated; absent keeps all.
+	// Output fields to keep, comma-separated; a field that an override added is `custom.<name>`; absent keeps all.
 	Fields *string `protobuf:"bytes,4,opt,name=fields,proto3,oneof" json:"fields,omitempty"`
 	// Whether each record carries the provider's own record.
 	RemoteData *bool `protobuf:"varint,5,opt,name=remote_data,json=remoteData,proto3,oneof" json:"remote_data,omitempty"`
-	// Order, `field:asc` or `field:desc`, comma-separated; refused where it cannot be exact.
+	// Order, `field:asc` or `field:desc`, comma-separated; refused where it cannot be exact. Where an override changes a field, sando sorts by
+	// what is shown, within the first 5 pages of the provider.
 	Sort *string `protobuf:"bytes,6,opt,name=sort,proto3,oneof" json:"sort,omitempty"`
 	// The applications of this user.
 	UserId *string `protobuf:"bytes,7,opt,name=user_id,json=userId,proto3,oneof" json:"user_id,omitempty"`
 	// Only applications of this name.
 	Name *string `protobuf:"bytes,8,opt,name=name,proto3,oneof" json:"name,omitempty"`
-	// Only applications in this state of the provider.
+	// Only applications in this state of the provider, in any letter case; organisations may have states of their own.
 	State *string `protobuf:"bytes,9,opt,name=state,proto3,oneof" json:"state,omitempty"`
 	// Only applications of this category.
 	Category *string `protobuf:"bytes,10,opt,name=category,proto3,oneof" json:"category,omitempty"`
-	// Only applications in this status.
+	// Only applications in this status, in any letter case; a state of the provider that is shown as another status is refused.
 	Status *string `protobuf:"bytes,11,opt,name=status,proto3,oneof" json:"status,omitempty"`
 	// With user_id: only assignments that are, or are not, active.
 	IsActive *bool `protobuf:"varint,12,opt,name=is_active,json=isActive,proto3,oneof" json:"is_active,omitempty"`
@@ -314,7 +315,7 @@ type ListAppsRequest struct {
 	CreatedAtLt *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=created_at_lt,json=createdAtLt,proto3,oneof" json:"created_at_lt,omitempty"`
 	// Only applications first seen at or before this time (`created_at[lte]`).
 	CreatedAtLte *timestamppb.Timestamp `protobuf:"bytes,16,opt,name=created_at_lte,json=createdAtLte,proto3,oneof" json:"created_at_lte,omitempty"`
-	// Filters that an override defines: `name=value` pairs, URL-encoded.
+	// Filters that an override defines, and `custom.<name>` for a field that an override added: `name=value` pairs, URL-encoded.
 	Filters       *string `protobuf:"bytes,17,opt,name=filters,proto3,oneof" json:"filters,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -576,7 +577,7 @@ type GetAppRequest struct {
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// Account; implied by account and MCP tokens.
 	IntegratedAccountId *string `protobuf:"bytes,2,opt,name=integrated_account_id,json=integratedAccountId,proto3,oneof" json:"integrated_account_id,omitempty"`
-	// Output fields to keep, comma-separated; absent keeps all.
+	// Output fields to keep, comma-separated; a field that an override added is `custom.<name>`; absent keeps all.
 	Fields *string `protobuf:"bytes,3,opt,name=fields,proto3,oneof" json:"fields,omitempty"`
 	// Whether the record carries the provider's own record.
 	RemoteData *bool `protobuf:"varint,4,opt,name=remote_data,json=remoteData,proto3,oneof" json:"remote_data,omitempty"`
@@ -788,7 +789,7 @@ func (x *UpdateAppRequest) GetRemoteData() bool {
 	return false
 }
 
-// UpdateAppResponse holds the record as changed.
+// UpdateAppResponse holds the record as it was read after the change; see `meta.read_back`.
 type UpdateAppResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The record.

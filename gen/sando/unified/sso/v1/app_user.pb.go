@@ -270,21 +270,22 @@ type ListAppUsersRequest struct {
 	Limit *int32 `protobuf:"varint,2,opt,name=limit,proto3,oneof" json:"limit,omitempty"`
 	// Continues a list.
 	NextCursor *string `protobuf:"bytes,3,opt,name=next_cursor,json=nextCursor,proto3,oneof" json:"next_cursor,omitempty"`
-	// Output fields to keep, comma-separated; absent keeps all.
+	// Output fields to keep, comma-separated; a field that an override added is `custom.<name>`; absent keeps all.
 	Fields *string `protobuf:"bytes,4,opt,name=fields,proto3,oneof" json:"fields,omitempty"`
 	// Whether each record carries the provider's own record.
 	RemoteData *bool `protobuf:"varint,5,opt,name=remote_data,json=remoteData,proto3,oneof" json:"remote_data,omitempty"`
-	// Order, `field:asc` or `field:desc`, comma-separated; refused where it cannot be exact.
+	// Order, `field:asc` or `field:desc`, comma-separated; refused where it cannot be exact. Where an override changes a field, sando sorts by
+	// what is shown, within the first 5 pages of the provider.
 	Sort *string `protobuf:"bytes,6,opt,name=sort,proto3,oneof" json:"sort,omitempty"`
 	// Application; required.
 	AppId string `protobuf:"bytes,7,opt,name=app_id,json=appId,proto3" json:"app_id,omitempty"`
-	// Only users in this status.
+	// Only users in this status: `active`, `managed` or `deleted`, in any letter case; any other is refused.
 	Status *string `protobuf:"bytes,8,opt,name=status,proto3,oneof" json:"status,omitempty"`
 	// Only users who are, or are not, active in it.
 	IsActive *bool `protobuf:"varint,9,opt,name=is_active,json=isActive,proto3,oneof" json:"is_active,omitempty"`
-	// Only the user with this main address.
+	// Only the user with this main address, in any letter case.
 	Email *string `protobuf:"bytes,10,opt,name=email,proto3,oneof" json:"email,omitempty"`
-	// Filters that an override defines: `name=value` pairs, URL-encoded.
+	// Filters that an override defines, and `custom.<name>` for a field that an override added: `name=value` pairs, URL-encoded.
 	Filters       *string `protobuf:"bytes,11,opt,name=filters,proto3,oneof" json:"filters,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -504,7 +505,7 @@ type GetAppUserRequest struct {
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// Account; implied by account and MCP tokens.
 	IntegratedAccountId *string `protobuf:"bytes,2,opt,name=integrated_account_id,json=integratedAccountId,proto3,oneof" json:"integrated_account_id,omitempty"`
-	// Output fields to keep, comma-separated; absent keeps all.
+	// Output fields to keep, comma-separated; a field that an override added is `custom.<name>`; absent keeps all.
 	Fields *string `protobuf:"bytes,3,opt,name=fields,proto3,oneof" json:"fields,omitempty"`
 	// Whether the record carries the provider's own record.
 	RemoteData *bool `protobuf:"varint,4,opt,name=remote_data,json=remoteData,proto3,oneof" json:"remote_data,omitempty"`

@@ -170,15 +170,17 @@ type ListRolesRequest struct {
 	Limit *int32 `protobuf:"varint,2,opt,name=limit,proto3,oneof" json:"limit,omitempty"`
 	// Continues a list.
 	NextCursor *string `protobuf:"bytes,3,opt,name=next_cursor,json=nextCursor,proto3,oneof" json:"next_cursor,omitempty"`
-	// Output fields to keep, comma-separated; absent keeps all.
+	// Output fields to keep, comma-separated; a field that an override added is `custom.<name>`; absent keeps all.
 	Fields *string `protobuf:"bytes,4,opt,name=fields,proto3,oneof" json:"fields,omitempty"`
 	// Whether each record carries the provider's own record.
 	RemoteData *bool `protobuf:"varint,5,opt,name=remote_data,json=remoteData,proto3,oneof" json:"remote_data,omitempty"`
-	// Order, `field:asc` or `field:desc`, comma-separated; refused where it cannot be exact.
+	// Order, `field:asc` or `field:desc`, comma-separated; refused where it cannot be exact. Where an override changes a field, sando sorts by
+	// what is shown, within the first 5 pages of the provider.
 	Sort *string `protobuf:"bytes,6,opt,name=sort,proto3,oneof" json:"sort,omitempty"`
 	// Only roles of this name.
 	Name *string `protobuf:"bytes,7,opt,name=name,proto3,oneof" json:"name,omitempty"`
-	// Names of filters that no field here covers; each is UNSUPPORTED_FILTER unless an override defines it: `name=value` pairs, URL-encoded.
+	// Filters that no field here covers, `name=value` pairs, URL-encoded: those that an override defines, `custom.<name>` for a field that an
+	// override added. Others are UNSUPPORTED_FILTER.
 	Filters       *string `protobuf:"bytes,8,opt,name=filters,proto3,oneof" json:"filters,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -377,7 +379,7 @@ type GetRoleRequest struct {
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// Account; implied by account and MCP tokens.
 	IntegratedAccountId *string `protobuf:"bytes,2,opt,name=integrated_account_id,json=integratedAccountId,proto3,oneof" json:"integrated_account_id,omitempty"`
-	// Output fields to keep, comma-separated; absent keeps all.
+	// Output fields to keep, comma-separated; a field that an override added is `custom.<name>`; absent keeps all.
 	Fields *string `protobuf:"bytes,3,opt,name=fields,proto3,oneof" json:"fields,omitempty"`
 	// Whether the record carries the provider's own record.
 	RemoteData    *bool `protobuf:"varint,4,opt,name=remote_data,json=remoteData,proto3,oneof" json:"remote_data,omitempty"`

@@ -209,14 +209,19 @@ type Meta struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Filters applied by the provider.
 	UpstreamFilters []string `protobuf:"bytes,1,rep,name=upstream_filters,json=upstreamFilters,proto3" json:"upstream_filters,omitempty"`
-	// Filters applied by sando.
+	// Filters applied by sando, to the values that the records show. A filter whose field an override changes is among these.
 	LocalFilters []string `protobuf:"bytes,2,rep,name=local_filters,json=localFilters,proto3" json:"local_filters,omitempty"`
 	// `upstream`, `local` or unset.
 	Sort *string `protobuf:"bytes,3,opt,name=sort,proto3,oneof" json:"sort,omitempty"`
 	// Values that did not fit: texts without an entry in their field's table, passed through raw, and values of a wrong type, left out.
 	Warnings int32 `protobuf:"varint,4,opt,name=warnings,proto3" json:"warnings,omitempty"`
 	// Output fields that the request asked for, where it did. All others but the id are left out, in JSON lists too.
-	Fields        *string `protobuf:"bytes,5,opt,name=fields,proto3,oneof" json:"fields,omitempty"`
+	Fields *string `protobuf:"bytes,5,opt,name=fields,proto3,oneof" json:"fields,omitempty"`
+	// Of an update: whether the record was read again after the write. When it could not be, the write is done all the same, and the answer
+	// holds the id and what was written, as far as that alone says what the record shows.
+	ReadBack *bool `protobuf:"varint,6,opt,name=read_back,json=readBack,proto3,oneof" json:"read_back,omitempty"`
+	// What else is worth knowing about the answer, in a sentence or two.
+	Note          *string `protobuf:"bytes,7,opt,name=note,proto3,oneof" json:"note,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -286,6 +291,20 @@ func (x *Meta) GetFields() string {
 	return ""
 }
 
+func (x *Meta) GetReadBack() bool {
+	if x != nil && x.ReadBack != nil {
+		return *x.ReadBack
+	}
+	return false
+}
+
+func (x *Meta) GetNote() string {
+	if x != nil && x.Note != nil {
+		return *x.Note
+	}
+	return ""
+}
+
 var File_sando_unified_userdirectory_v1_shapes_proto protoreflect.FileDescriptor
 
 const file_sando_unified_userdirectory_v1_shapes_proto_rawDesc = "" +
@@ -311,15 +330,20 @@ const file_sando_unified_userdirectory_v1_shapes_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\tH\x00R\x02id\x88\x01\x01\x12\x17\n" +
 	"\x04name\x18\x02 \x01(\tH\x01R\x04name\x88\x01\x01B\x05\n" +
 	"\x03_idB\a\n" +
-	"\x05_name\"\xbc\x01\n" +
+	"\x05_name\"\x8e\x02\n" +
 	"\x04Meta\x12)\n" +
 	"\x10upstream_filters\x18\x01 \x03(\tR\x0fupstreamFilters\x12#\n" +
 	"\rlocal_filters\x18\x02 \x03(\tR\flocalFilters\x12\x17\n" +
 	"\x04sort\x18\x03 \x01(\tH\x00R\x04sort\x88\x01\x01\x12\x1a\n" +
 	"\bwarnings\x18\x04 \x01(\x05R\bwarnings\x12\x1b\n" +
-	"\x06fields\x18\x05 \x01(\tH\x01R\x06fields\x88\x01\x01B\a\n" +
+	"\x06fields\x18\x05 \x01(\tH\x01R\x06fields\x88\x01\x01\x12 \n" +
+	"\tread_back\x18\x06 \x01(\bH\x02R\breadBack\x88\x01\x01\x12\x17\n" +
+	"\x04note\x18\a \x01(\tH\x03R\x04note\x88\x01\x01B\a\n" +
 	"\x05_sortB\t\n" +
-	"\a_fieldsB\x9b\x02\n" +
+	"\a_fieldsB\f\n" +
+	"\n" +
+	"_read_backB\a\n" +
+	"\x05_noteB\x9b\x02\n" +
 	"\"com.sando.unified.userdirectory.v1B\vShapesProtoP\x01ZMgithub.com/sando-dev/sando/gen/sando/unified/userdirectory/v1;userdirectoryv1\xa2\x02\x03SUU\xaa\x02\x1eSando.Unified.Userdirectory.V1\xca\x02\x1eSando\\Unified\\Userdirectory\\V1\xe2\x02*Sando\\Unified\\Userdirectory\\V1\\GPBMetadata\xea\x02!Sando::Unified::Userdirectory::V1b\x06proto3"
 
 var (

@@ -596,23 +596,25 @@ type ListUsersRequest struct {
 	Limit *int32 `protobuf:"varint,2,opt,name=limit,proto3,oneof" json:"limit,omitempty"`
 	// Continues a list.
 	NextCursor *string `protobuf:"bytes,3,opt,name=next_cursor,json=nextCursor,proto3,oneof" json:"next_cursor,omitempty"`
-	// Output fields to keep, comma-separated; absent keeps all.
+	// Output fields to keep, comma-separated; a field that an override added is `custom.<name>`, one of the organisation's own
+	// `custom_fields.<key>`; absent keeps all.
 	Fields *string `protobuf:"bytes,4,opt,name=fields,proto3,oneof" json:"fields,omitempty"`
 	// Whether each record carries the provider's own record.
 	RemoteData *bool `protobuf:"varint,5,opt,name=remote_data,json=remoteData,proto3,oneof" json:"remote_data,omitempty"`
-	// Order, `field:asc` or `field:desc`, comma-separated; refused where it cannot be exact.
+	// Order, `field:asc` or `field:desc`, comma-separated; refused where it cannot be exact. Where an override changes a field, sando sorts by
+	// what is shown, within the first 5 pages of the provider.
 	Sort *string `protobuf:"bytes,6,opt,name=sort,proto3,oneof" json:"sort,omitempty"`
 	// Only users with this given name.
 	FirstName *string `protobuf:"bytes,7,opt,name=first_name,json=firstName,proto3,oneof" json:"first_name,omitempty"`
 	// Only users with this family name.
 	LastName *string `protobuf:"bytes,8,opt,name=last_name,json=lastName,proto3,oneof" json:"last_name,omitempty"`
-	// Only users with this main address.
+	// Only users with this main address, in any letter case.
 	Email *string `protobuf:"bytes,9,opt,name=email,proto3,oneof" json:"email,omitempty"`
 	// Only users with this main address (`emails[email]`).
 	EmailsEmail *string `protobuf:"bytes,10,opt,name=emails_email,json=emailsEmail,proto3,oneof" json:"emails_email,omitempty"`
-	// Only users in this status.
+	// Only users in this status: `active`, `inactive` or `deleted`, in any letter case; any other is refused.
 	Status *string `protobuf:"bytes,11,opt,name=status,proto3,oneof" json:"status,omitempty"`
-	// Only users with this lifecycle value.
+	// Only users with this lifecycle value: `active`, `offboarding` or `offboarded`, in any letter case; any other is refused.
 	LifecycleStatus *string `protobuf:"bytes,12,opt,name=lifecycle_status,json=lifecycleStatus,proto3,oneof" json:"lifecycle_status,omitempty"`
 	// Only users from outside, or from inside.
 	IsExternal *bool `protobuf:"varint,13,opt,name=is_external,json=isExternal,proto3,oneof" json:"is_external,omitempty"`
@@ -630,7 +632,8 @@ type ListUsersRequest struct {
 	OrganizationId *string `protobuf:"bytes,19,opt,name=organization_id,json=organizationId,proto3,oneof" json:"organization_id,omitempty"`
 	// Custom fields to read, comma-separated keys; absent reads all of them, empty none.
 	CustomFields *string `protobuf:"bytes,20,opt,name=custom_fields,json=customFields,proto3,oneof" json:"custom_fields,omitempty"`
-	// Names of filters that no field here covers; each is UNSUPPORTED_FILTER unless an override defines it: `name=value` pairs, URL-encoded.
+	// Filters that no field here covers, `name=value` pairs, URL-encoded: those that an override defines, `custom.<name>` for a field that an
+	// override added, and `custom_fields.<key>` for one of the organisation's own. Others are UNSUPPORTED_FILTER.
 	Filters       *string `protobuf:"bytes,21,opt,name=filters,proto3,oneof" json:"filters,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -920,7 +923,8 @@ type GetUserRequest struct {
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// Account; implied by account and MCP tokens.
 	IntegratedAccountId *string `protobuf:"bytes,2,opt,name=integrated_account_id,json=integratedAccountId,proto3,oneof" json:"integrated_account_id,omitempty"`
-	// Output fields to keep, comma-separated; absent keeps all.
+	// Output fields to keep, comma-separated; a field that an override added is `custom.<name>`, one of the organisation's own
+	// `custom_fields.<key>`; absent keeps all.
 	Fields *string `protobuf:"bytes,3,opt,name=fields,proto3,oneof" json:"fields,omitempty"`
 	// Whether the record carries the provider's own record.
 	RemoteData *bool `protobuf:"varint,4,opt,name=remote_data,json=remoteData,proto3,oneof" json:"remote_data,omitempty"`
@@ -1057,7 +1061,8 @@ type UpdateUserRequest struct {
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// Account; implied by account and MCP tokens.
 	IntegratedAccountId *string `protobuf:"bytes,2,opt,name=integrated_account_id,json=integratedAccountId,proto3,oneof" json:"integrated_account_id,omitempty"`
-	// `active` or `inactive`.
+	// `active` or `inactive`. Inactive starts the provider's offboarding: the record goes on to show `active`, with the lifecycle status
+	// `offboarding`, until that is over.
 	Status *string `protobuf:"bytes,3,opt,name=status,proto3,oneof" json:"status,omitempty"`
 	// The provider's lifecycle value, e.g. `offboarding`; excludes status.
 	LifecycleStatus *string `protobuf:"bytes,4,opt,name=lifecycle_status,json=lifecycleStatus,proto3,oneof" json:"lifecycle_status,omitempty"`
@@ -1132,7 +1137,7 @@ func (x *UpdateUserRequest) GetRemoteData() bool {
 	return false
 }
 
-// UpdateUserResponse holds the record as changed.
+// UpdateUserResponse holds the record as it was read after the change; see `meta.read_back`.
 type UpdateUserResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The record.
