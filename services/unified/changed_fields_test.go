@@ -90,7 +90,7 @@ func (l *layered) call(procedure string, request proto.Message, field, value str
 	if err := l.client.CallUnary(as(l.t, "api"), spec, req, res); err != nil {
 		return nil, table().From(err)
 	}
-	return res.(proto.Message).ProtoReflect(), nil
+	return res.ProtoReflect(), nil
 }
 
 // top is the output field that a filter is about.
