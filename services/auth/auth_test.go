@@ -2,6 +2,7 @@ package auth_test
 
 import (
 	"context"
+	"encoding/json"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -36,6 +37,7 @@ type provider struct {
 	probes   int
 	check    func(values map[string]string) (organization string, ok bool) // in place of keys
 	outcomes map[string]string
+	quote    func(key string) string // what a refusal says of the key
 }
 
 func (p *provider) set(change func(*provider)) {
@@ -56,6 +58,12 @@ func (p *provider) ProbeCredential(_ context.Context, r *internalproxyv1.ProbeCr
 	organization, ok := p.keys[r.GetValues()["api_key"]]
 	if p.check != nil {
 		organization, ok = p.check(r.GetValues())
+	}
+	if !ok && p.quote != nil {
+		quoted := p.quote(r.GetValues()["api_key"])
+		e := rpcerr.New(access.CodeCredentialRejected, "Torii answered: "+quoted).WithDetail("upstream_code", quoted)
+		e.Raw, _ = json.Marshal(map[string]string{"message": quoted})
+		return nil, e
 	}
 	if !ok {
 		return nil, rpcerr.New(access.CodeCredentialRejected, "Torii answered: invalid API key")

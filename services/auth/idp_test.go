@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"strings"
 	"sync"
@@ -34,6 +35,8 @@ type idp struct {
 	asked   atomic.Int64 // token requests
 	down    atomic.Bool
 	echoes  atomic.Bool // it refuses, quoting what it was sent
+	spell   atomic.Pointer[kittest.Spelling]
+	unsure  atomic.Bool // what it quotes is in place of an error's code
 
 	mu    sync.Mutex
 	heard kittest.Secrets // what came to the token endpoint and went from it
@@ -114,11 +117,7 @@ func (p *idp) listen(s *server.Server, w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if p.echoes.Load() {
-		w.Header().Set("Content-Type", "application/json")
-		w.WriteHeader(http.StatusBadRequest)
-		_ = json.NewEncoder(w).Encode(map[string]string{
-			"error": "invalid_grant", "error_description": "no such token: " + r.PostForm.Get("refresh_token") + r.PostForm.Get("code") + r.PostForm.Get("client_secret"),
-		})
+		p.echo(w, r)
 		return
 	}
 	answer := httptest.NewRecorder()
@@ -130,6 +129,26 @@ func (p *idp) listen(s *server.Server, w http.ResponseWriter, r *http.Request) {
 	maps.Copy(w.Header(), answer.Header())
 	w.WriteHeader(answer.Code)
 	_, _ = answer.Body.WriteTo(w)
+}
+
+// echo refuses a token request and quotes the secrets in it.
+func (p *idp) echo(w http.ResponseWriter, r *http.Request) {
+	quoted := r.PostForm.Get("refresh_token") + " " + r.PostForm.Get("code") + " " + r.PostForm.Get("client_secret")
+	if _, basic, ok := r.BasicAuth(); ok {
+		if secret, err := url.QueryUnescape(basic); err == nil {
+			quoted += " " + secret
+		}
+	}
+	if spelling := p.spell.Load(); spelling != nil {
+		quoted = spelling.Write(strings.TrimSpace(quoted))
+	}
+	refusal := map[string]string{"error": "invalid_grant", "error_description": "no such token: " + quoted}
+	if p.unsure.Load() {
+		refusal["error"] = quoted
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusBadRequest)
+	_ = json.NewEncoder(w).Encode(refusal)
 }
 
 func (p *idp) hear(in string, get func(string) string, names ...string) {

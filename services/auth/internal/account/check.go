@@ -169,6 +169,9 @@ func (s *Service) Report(ctx context.Context, caller *access.Caller, r Report) (
 			return renewed, err
 		}
 	}
+	if err := s.redact(ctx, caller, &r); err != nil {
+		return false, err
+	}
 	err = s.change(ctx, func(w store.Writer) error {
 		applied = false
 		a, err := find(ctx, w, caller, r.AccountID)
@@ -198,6 +201,30 @@ func (s *Service) Report(ctx context.Context, caller *access.Caller, r Report) (
 		return s.record(ctx, w, a, "admin", "integrated_account.needs_reauth")
 	})
 	return applied, err
+}
+
+// redact takes the account's whole credential out of a report: the proxy knows what it was lent, and that may have been renewed.
+func (s *Service) redact(ctx context.Context, caller *access.Caller, r *Report) error {
+	a, err := s.Find(ctx, caller, r.AccountID)
+	if err != nil {
+		return err
+	}
+	_, m, err := s.method(a.Integration, a.Method)
+	if err != nil {
+		return err
+	}
+	values, _, err := s.open(ctx, a)
+	if err != nil {
+		return err
+	}
+	secrets := oauth.Secrets(m, values)
+	r.Message = secrets.Text(r.Message)
+	if r.Forbidden != nil {
+		for i, scope := range r.Forbidden.MissingScopes {
+			r.Forbidden.MissingScopes[i] = secrets.Text(scope)
+		}
+	}
+	return nil
 }
 
 // renewRefused answers a refused access token with a new one, where there can be one: providers end tokens early. If the provider gives no more,

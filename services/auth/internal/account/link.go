@@ -13,6 +13,7 @@ import (
 	"github.com/sando-dev/sando/access"
 	catalogv1 "github.com/sando-dev/sando/gen/sando/catalog/v1"
 	internalproxyv1 "github.com/sando-dev/sando/gen/sando/internalproxy/v1"
+	"github.com/sando-dev/sando/kit/redact"
 	"github.com/sando-dev/sando/kit/rpcerr"
 	"github.com/sando-dev/sando/services/auth/internal/audit"
 	"github.com/sando-dev/sando/services/auth/internal/oauth"
@@ -234,7 +235,19 @@ func (s *Service) try(ctx context.Context, integration string, m *catalogv1.Auth
 	if connect.CodeOf(err) == connect.CodeUnavailable && s.o.Errors.From(err).Origin == "" {
 		return nil, rpcerr.New(rpcerr.Unavailable, "the credential could not be tried now").WithCause(err)
 	}
-	return nil, rpcerr.Relay(err)
+	return nil, s.shown(err, oauth.Secrets(m, values))
+}
+
+// shown passes an error of the proxy on. The proxy leaves out what it was lent; the rest of a credential it does not know.
+func (s *Service) shown(err error, secrets redact.Secrets) error {
+	e := *s.o.Errors.From(rpcerr.Relay(err))
+	e.Message, e.Raw = secrets.Text(e.Message), secrets.Bytes(e.Raw)
+	for name, detail := range e.Details {
+		if text, ok := detail.(string); ok {
+			e = *e.WithDetail(name, secrets.Text(text))
+		}
+	}
+	return e.WithCause(secrets.Error(err))
 }
 
 // injected leaves the values that the method's headers need. Whoever makes calls has no use for a client's secret or a refresh token.

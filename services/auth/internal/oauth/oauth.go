@@ -11,14 +11,15 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 	"time"
+	"unicode/utf8"
 
 	"golang.org/x/oauth2"
 	"golang.org/x/oauth2/clientcredentials"
 
 	catalogv1 "github.com/sando-dev/sando/gen/sando/catalog/v1"
 	"github.com/sando-dev/sando/kit/config"
+	"github.com/sando-dev/sando/kit/redact"
 )
 
 // Names of authentication methods in the catalog.
@@ -95,13 +96,13 @@ func (c *Client) Renew(ctx context.Context, integration string, m *catalogv1.Aut
 			ClientID: cfg.ClientID, ClientSecret: cfg.ClientSecret, TokenURL: cfg.Endpoint.TokenURL, Scopes: cfg.Scopes, AuthStyle: cfg.Endpoint.AuthStyle,
 		}
 		t, err := cc.Token(ctx)
-		return c.credential(values, t, explain(err, cfg.ClientSecret))
+		return c.credential(values, t, explain(err, Secrets(m, values, cfg.ClientSecret)))
 	}
 	if values[fieldRefresh] == "" {
 		return nil, &Refused{Reason: "there is no refresh token"}
 	}
 	t, err := cfg.TokenSource(ctx, &oauth2.Token{RefreshToken: values[fieldRefresh]}).Token()
-	return c.credential(values, t, explain(err, cfg.ClientSecret, values[fieldRefresh]))
+	return c.credential(values, t, explain(err, Secrets(m, values, cfg.ClientSecret)))
 }
 
 // AuthorizeURL is where the customer consents. verifier is the secret of PKCE, kept until the exchange.
@@ -123,7 +124,7 @@ func (c *Client) Exchange(ctx context.Context, integration string, m *catalogv1.
 	cfg := c.config(integration, m, nil)
 	cfg.RedirectURL = callback
 	t, err := cfg.Exchange(ctx, code, oauth2.VerifierOption(verifier))
-	return c.credential(nil, t, explain(err, cfg.ClientSecret, code, verifier))
+	return c.credential(nil, t, explain(err, Secrets(m, nil, cfg.ClientSecret, code, verifier)))
 }
 
 // NewVerifier makes the secret of PKCE.
@@ -178,35 +179,55 @@ func lifeOf(t *oauth2.Token) time.Duration {
 	}
 }
 
-// explain tells a refusal from a failure. The library's own text may quote the answer, which is not ours to show or log; a description that
-// quotes a secret that was sent is left out.
-func explain(err error, sent ...string) error {
+// Secrets are what nobody may be shown of a credential of any kind, and of what is sent beside it.
+func Secrets(m *catalogv1.AuthenticationMethod, values map[string]string, sent ...string) redact.Secrets {
+	for name, value := range values {
+		declaredOpen := func(f *catalogv1.CredentialField) bool { return f.GetName() == name && !f.GetSecret() }
+		if name != fieldExpiresAt && name != fieldObtained && !slices.ContainsFunc(m.GetFields(), declaredOpen) {
+			sent = append(sent, value)
+		}
+	}
+	return redact.New(sent...)
+}
+
+// Most bytes of a token endpoint's own text that are shown.
+const (
+	longestCode   = 100
+	longestReason = 300
+)
+
+// explain tells a refusal from a failure. Whatever text of the endpoint is in what comes of it is without the secrets.
+func explain(err error, secrets redact.Secrets) error {
 	if err == nil {
 		return nil
 	}
 	answer, ok := errors.AsType[*oauth2.RetrieveError](err)
 	if !ok {
 		if transport, ok := errors.AsType[*url.Error](err); ok {
-			return fmt.Errorf("%w: %w", ErrUnavailable, transport.Err)
+			return fmt.Errorf("%w: %w", ErrUnavailable, secrets.Error(transport.Err))
 		}
 		return ErrUnavailable
 	}
 	switch answer.ErrorCode {
 	case "invalid_client", "invalid_grant", "unauthorized_client", "access_denied", "invalid_scope":
 		reason := answer.ErrorCode
-		if answer.ErrorDescription != "" && len(answer.ErrorDescription) <= 300 && !quotes(answer.ErrorDescription, sent) {
-			reason += ": " + answer.ErrorDescription
+		if answer.ErrorDescription != "" {
+			reason += ": " + shortened(secrets.Text(answer.ErrorDescription), longestReason)
 		}
 		return &Refused{Reason: reason}
 	}
-	if quotes(answer.ErrorCode, sent) {
-		answer.ErrorCode = ""
-	}
-	return fmt.Errorf("%w: it answered %d %s", ErrUnavailable, answer.Response.StatusCode, answer.ErrorCode)
+	return fmt.Errorf("%w: it answered %d %s", ErrUnavailable, answer.Response.StatusCode, shortened(secrets.Text(answer.ErrorCode), longestCode))
 }
 
-func quotes(text string, secrets []string) bool {
-	return slices.ContainsFunc(secrets, func(secret string) bool { return secret != "" && strings.Contains(text, secret) })
+// shortened is the beginning of a text, in whole characters.
+func shortened(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	for most > 0 && !utf8.RuneStart(text[most]) {
+		most--
+	}
+	return text[:most] + "..."
 }
 
 // ExpiresAt is when the access token of a credential ends; zero is never.
