@@ -20,14 +20,14 @@ import (
 func serve(ctx context.Context, o options, stdout, stderr io.Writer) error {
 	logger, flush := log.New(stderr, slog.LevelInfo, log.Format("text"))
 	defer flush()
-	slog.SetDefault(logger)
+	log.SetDefault(logger)
 	t, err := telemetry.Start(ctx, "sando-dev", app.Version(), logger)
 	if err != nil {
 		return err
 	}
 	defer t.Shutdown(context.WithoutCancel(ctx))
 	logger = t.Logger(logger, "sando-dev")
-	slog.SetDefault(logger)
+	log.SetDefault(logger)
 
 	torii, err := listenTorii(o, logger)
 	if err != nil {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -35,7 +34,7 @@ func serve(ctx context.Context, cfg allinone.Config, stderr io.Writer) (err erro
 	logger, flush := log.New(stderr, cfg.Log.Level, cfg.Log.Format)
 	defer flush()
 	// Libraries that write to the standard logger are scrubbed as well.
-	slog.SetDefault(logger)
+	log.SetDefault(logger)
 	if err := cfg.MakeDataDir(); err != nil {
 		return err
 	}
@@ -52,7 +51,7 @@ func serve(ctx context.Context, cfg allinone.Config, stderr io.Writer) (err erro
 		err = errors.Join(err, t.Shutdown(end))
 	}()
 	logger = t.Logger(logger, "sando")
-	slog.SetDefault(logger)
+	log.SetDefault(logger)
 	product, err := allinone.New(ctx, cfg, logger, t)
 	if err != nil {
 		return err

@@ -112,14 +112,14 @@ func Run(ctx context.Context, o Options) (err error) {
 	defer flush()
 	logger = logger.With("service", o.Name)
 	// Libraries that write to the standard logger are scrubbed as well.
-	slog.SetDefault(logger)
+	log.SetDefault(logger)
 	t, err := telemetry.Start(ctx, "sando-"+o.Name, app.Version(), logger)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, shutdown(ctx, t)) }()
 	logger = t.Logger(logger, "sando")
-	slog.SetDefault(logger)
+	log.SetDefault(logger)
 
 	peers := &dialer{o: o, telemetry: t}
 	defer peers.close()
