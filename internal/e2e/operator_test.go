@@ -101,7 +101,7 @@ func newOperator(t *testing.T) *operator {
 	t.Helper()
 	torii := kittest.FreeAddr(t)
 	o := &operator{dir: filepath.Join(t.TempDir(), "data"), torii: "http://" + torii + "/v1.0", address: kittest.FreeAddr(t)}
-	o.emulator = start(t, nil, "torii-emulator", "--listen", torii)
+	o.emulator = start(t, nil, "torii-emulator", "--listen", torii, "--control")
 	o.emulator.waitFor(t, "emulator", func() bool { return reachable(torii) })
 	o.sando(t, "keys", "generate", "--data-dir", o.dir)
 	o.sando(t, "migrate", "--data-dir", o.dir)
@@ -128,7 +128,7 @@ func (o *operator) serve(t *testing.T) stack {
 	base := "http://" + o.address
 	o.server = start(t, nil, "sando", "serve", "--config", config, "--edge.listen", o.address, "--auth.public-url", base)
 	o.server.waitFor(t, "sando", func() bool { return answers(base + "/readyz") })
-	return stack{baseURL: base, apiToken: o.token, environment: o.environment, toriiKey: "torii-emulator-full-access-key"}
+	return stack{baseURL: base, emulatorURL: strings.TrimSuffix(o.torii, "/v1.0"), apiToken: o.token, environment: o.environment, toriiKey: "torii-emulator-full-access-key"}
 }
 
 func (o *operator) restart(t *testing.T) {

@@ -20,6 +20,7 @@ import (
 
 	_ "modernc.org/sqlite" // the driver "sqlite"
 
+	"github.com/sando-dev/sando/emulator"
 	"github.com/sando-dev/sando/kit/kittest"
 	"github.com/sando-dev/sando/kit/kittest/pgtest"
 )
@@ -124,7 +125,44 @@ func useSecrets(t *testing.T, s stack) kittest.Secrets {
 	session := connectAgent(t, s, "2025-11-25")
 	listTools(t, session)
 	misuse(t, found, s)
+	echo(t, s)
 	return found
+}
+
+// echo has the provider quote the account's key in every spelling and with every kind of refusal, and reads what callers are told.
+func echo(t *testing.T, s stack) {
+	t.Helper()
+	defer emulatorDo(t, s, "DELETE", "/faults", nil)
+	client, account := restOver{client: http.DefaultClient, base: s.baseURL}, "?integrated_account_id="+s.account
+	for i, encoding := range []emulator.Encoding{
+		emulator.EncodingPlain, emulator.EncodingJSONSlash, emulator.EncodingJSONUnicode, emulator.EncodingBase64, emulator.EncodingBase64URL,
+		emulator.EncodingPercent, emulator.EncodingHex, emulator.EncodingHTML, emulator.EncodingHTMLNamed,
+	} {
+		emulatorDo(t, s, "DELETE", "/faults", nil)
+		for _, operation := range []string{"users.list", "users.update"} {
+			emulatorDo(t, s, "POST", "/faults", map[string]any{
+				"kind": "echo", "operation": operation, "encoding": encoding, "status": []int{403, 400, 500, 401}[i%4], "times": -1,
+				"text": `missing_required_scope: {key} ("{key}")`,
+			})
+		}
+		for _, c := range []struct{ method, path, body string }{
+			{"GET", "/proxy/users" + account, ""},
+			{"GET", "/custom/users" + account, ""},
+			{"GET", "/unified/user-directory/users" + account, ""},
+			{"PATCH", "/proxy/users/1001" + account, `{"lifecycleStatus":"active"}`},
+			{"POST", "/mcp/" + s.mcpToken, `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"list_all_torii_users","arguments":{}}}`},
+			{"GET", "/integrated-account/" + s.account, ""},
+		} {
+			header := map[string]string{"Sando-Raw": "true", "Accept": "application/json, text/event-stream"}
+			_, answer := client.do(t, c.method, c.path, s.apiToken, header, []byte(c.body))
+			if kittest.Reveals(string(answer), s.toriiKey, 2) {
+				t.Errorf("%s of %s with the key in %s: %s", c.method, c.path, encoding, answer)
+			}
+			if !strings.HasPrefix(c.path, "/integrated-account/") && !bytes.Contains(answer, []byte("[redacted]")) {
+				t.Errorf("%s of %s with the key in %s does not quote the provider: %s", c.method, c.path, encoding, answer)
+			}
+		}
+	}
 }
 
 // linkByPage links as a customer does, with a wrong key first.

@@ -79,7 +79,7 @@ func startSplitOn(t *testing.T, server *pgtest.Server, env ...string) (*split, s
 
 func (sp *split) startAll(t *testing.T) stack {
 	t.Helper()
-	torii := start(t, nil, "torii-emulator", "--listen", kittest.FreeAddr(t), "--ready-file", filepath.Join(t.TempDir(), "torii.json"))
+	torii := start(t, nil, "torii-emulator", "--listen", kittest.FreeAddr(t), "--control", "--ready-file", filepath.Join(t.TempDir(), "torii.json"))
 	toriiURL := "http://" + torii.cmd.Args[2]
 	torii.waitFor(t, "emulator", func() bool { return reachable(torii.cmd.Args[2]) })
 

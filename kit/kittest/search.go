@@ -38,6 +38,9 @@ type form struct {
 // as the bytes that it stands for, too.
 func forms(secret string) []form {
 	all := encoded("", []byte(secret))
+	for _, spelling := range Spellings() {
+		all = append(all, form{"in the spelling of " + spelling.Name, []byte(spelling.Write(secret))})
+	}
 	if raw, err := base64.StdEncoding.DecodeString(secret); err == nil && len(raw) == 32 {
 		all = append(all, encoded("raw, ", raw)...)
 	}
