@@ -14,20 +14,21 @@ const (
 	bufferSize = 256 << 10
 	// scratchLimit bounds a name, id or cursor; longer names match nothing.
 	scratchLimit = 8 << 10
-	// idLimit bounds the id of a row; a longer one cannot be resumed at.
-	idLimit = 256
+	// aggregationsLimit bounds what is kept of the aggregations.
+	aggregationsLimit = 1 << 20
 )
 
 // A role is what the value being read is for.
 type role uint8
 
 const (
-	ignored role = iota
-	data         // the data itself
-	part         // one of several values that make up the data
-	next         // the next cursor
-	total        // the number of matches
-	rowID        // the id of a row
+	ignored      role = iota
+	data              // the data itself
+	part              // one of several values that make up the data
+	next              // the next cursor
+	total             // the number of matches
+	rowID             // the id of a row
+	aggregations      // what is computed over the matches
 )
 
 // A copier is one copy under way.
@@ -37,6 +38,8 @@ type copier struct {
 	window  Window
 	dst     io.Writer
 	page    Page
+	mender  mender
+	ended   error // of the source, which may have more to mend
 
 	role  role   // of the value whose name was read last
 	seen  uint8  // roles found so far, a bit each
@@ -45,7 +48,8 @@ type copier struct {
 	rows  bool   // the scanner is inside of the list
 	on    bool   // bytes are handed out
 	done  bool   // the last row wanted was handed out
-	owed  bool   // of lines: a row is complete but for its line break
+	mind  attention
+	owed  bool // of lines: a row is complete but for its line break
 
 	held    int  // bytes of the buffer that the scanner has not read
 	mark    int  // start of what is to be handed out of the buffer
@@ -54,6 +58,8 @@ type copier struct {
 	keeping bool // a name or scalar is being kept
 	from    int  // where it starts in the buffer
 	scratch []byte
+	summing bool   // aggregations are being kept
+	sums    []byte // so far
 
 	buf [blockSize + bufferSize]byte
 }
@@ -67,6 +73,10 @@ func borrow(p *Plan, dst io.Writer, w Window) *copier {
 	c.role, c.seen, c.parts, c.level = ignored, 0, 0, 0
 	c.rows, c.on, c.done, c.owed, c.keeping = false, false, false, false, false
 	c.held, c.mark, c.from, c.scratch = 0, 0, 0, c.scratch[:0]
+	c.summing, c.sums = false, nil
+	c.mender.reset()
+	c.mind.reset()
+	c.ended = nil
 	watch := 1
 	if c.whole() {
 		watch = 0
@@ -77,7 +87,7 @@ func borrow(p *Plan, dst io.Writer, w Window) *copier {
 }
 
 func (c *copier) release() {
-	c.plan, c.dst, c.window, c.page = nil, nil, Window{}, Page{}
+	c.plan, c.dst, c.window, c.page, c.ended, c.sums = nil, nil, Window{}, Page{}, nil, nil
 	copiers.Put(c)
 }
 
@@ -95,6 +105,11 @@ func (c *copier) feed(n int, last bool) error {
 	if c.keeping {
 		c.stash(text[c.from:used])
 	}
+	if c.summing {
+		if err := c.sum(text[c.from:used]); err != nil {
+			return err
+		}
+	}
 	if err := c.turn(text[:used]); err != nil {
 		return err
 	}
@@ -104,6 +119,9 @@ func (c *copier) feed(n int, last bool) error {
 
 // turn hands out what goes on in the next buffer.
 func (c *copier) turn(text []byte) error {
+	if err := c.turnRow(text); err != nil {
+		return err
+	}
 	switch {
 	case !c.on:
 		return nil
@@ -164,6 +182,8 @@ func (c *copier) named(name []byte) {
 		c.role = next
 	case string(name) == p.TotalKey:
 		c.role = total
+	case string(name) == p.AggregationsKey:
+		c.role = aggregations
 	}
 	if c.role != part && c.seen&(1<<c.role) != 0 {
 		c.role = ignored
@@ -189,11 +209,18 @@ func (c *copier) start(b []byte, at int) error {
 		return c.startData(b, at, 1)
 	case part:
 		return c.startPart(at)
-	case next, total:
-		if first == '{' || first == '[' {
-			return &MalformedError{Offset: c.scanner.base + int64(at) + 1, Reason: "a cursor or total that is no scalar"}
+	case next:
+		if first != '"' && first != 'n' {
+			return ErrCursor
 		}
 		c.keep(at)
+	case total:
+		if first == '{' || first == '[' {
+			return &MalformedError{Offset: c.scanner.base + int64(at) + 1, Reason: "a total that is no scalar"}
+		}
+		c.keep(at)
+	case aggregations:
+		c.summing, c.from = true, at
 	}
 	c.seen |= 1 << c.role
 	return nil
@@ -202,7 +229,11 @@ func (c *copier) start(b []byte, at int) error {
 func (c *copier) startData(b []byte, at, level int) error {
 	c.seen |= 1 << data
 	c.role, c.level = data, level
-	if !c.plan.Array {
+	c.page.List = c.plan.Array || c.plan.ArrayOrNot && b[at] == '['
+	if !c.page.List {
+		if c.window.Lines {
+			return ErrShape
+		}
 		c.on, c.mark, c.row = true, at, at
 		return nil
 	}
@@ -227,61 +258,6 @@ func (c *copier) startPart(at int) error {
 	return c.writeString(head + strconv.Quote(string(c.scratch)) + ":")
 }
 
-// startInRows is called at the first byte of a row, and of a member of a row
-// while ids are looked for.
-func (c *copier) startInRows(b []byte, at int) error {
-	if c.scanner.level == c.level+2 {
-		if c.role != rowID {
-			return nil
-		}
-		if c.seen |= 1 << rowID; b[at] != '{' && b[at] != '[' {
-			c.keep(at)
-		}
-		return nil
-	}
-	c.role = ignored
-	c.seen &^= 1 << rowID
-	if c.done {
-		c.page.More = true
-		return nil
-	}
-	if c.waiting() {
-		if c.window.After != "" {
-			c.scanner.watch = c.level + 2
-		}
-		return nil
-	}
-	if c.window.Limit > 0 && c.page.Rows+1 == c.window.Limit && c.plan.IDKey != "" {
-		c.scanner.watch = c.level + 2
-	}
-	if c.owed {
-		if c.gap+1 == at {
-			// Nothing but the comma stood in between.
-			b[c.gap], c.row, c.owed = '\n', at, false
-			return nil
-		}
-		if err := c.endLine(b); err != nil {
-			return err
-		}
-	}
-	if c.on {
-		return nil
-	}
-	c.on, c.mark, c.row = true, at, at
-	if c.window.Lines || c.page.Rows > 0 {
-		return nil
-	}
-	return c.writeString("[")
-}
-
-// waiting says whether the row that begins comes before the first one wanted.
-func (c *copier) waiting() bool {
-	if c.window.After != "" {
-		return !c.page.Found
-	}
-	return c.page.Seen < c.window.Skip
-}
-
 // end is called behind the last byte of a watched value.
 func (c *copier) end(b []byte, at int) error {
 	if c.rows {
@@ -290,6 +266,14 @@ func (c *copier) end(b []byte, at int) error {
 	if c.on {
 		c.on = false
 		return c.hand(b[:at])
+	}
+	if c.summing {
+		c.summing = false
+		if err := c.sum(b[c.from:at]); err != nil {
+			return err
+		}
+		c.page.Aggregations = string(c.sums)
+		return nil
 	}
 	if !c.keeping {
 		return nil
@@ -303,69 +287,6 @@ func (c *copier) end(b []byte, at int) error {
 		}
 	}
 	return nil
-}
-
-func (c *copier) endInRows(b []byte, at int) error {
-	switch c.scanner.level {
-	case c.level:
-		return c.endData(b, at)
-	case c.level + 1:
-		return c.endRow(b, at)
-	}
-	if c.keeping {
-		// The first id counts, so the rest of the row need not be watched.
-		c.scanner.watch = c.level + 1
-		text := c.kept(b, at)
-		switch {
-		case !c.page.Found:
-			c.page.Found = string(text) == c.window.After
-		case len(text) <= idLimit:
-			c.page.Last = string(text)
-		}
-	}
-	return nil
-}
-
-func (c *copier) endRow(b []byte, at int) error {
-	c.page.Seen++
-	c.scanner.watch = c.level + 1
-	if !c.on {
-		if !c.done {
-			c.page.Before++
-		}
-		return nil
-	}
-	c.page.Rows++
-	full := c.window.Limit > 0 && c.page.Rows == c.window.Limit
-	c.done = full
-	if !full && !c.window.Lines {
-		return nil
-	}
-	if !full && c.scanner.breaks <= c.row {
-		c.owed, c.gap = true, at
-		return nil
-	}
-	c.on = false
-	if err := c.hand(b[:at]); err != nil || !c.window.Lines {
-		return err
-	}
-	return c.writeString("\n")
-}
-
-func (c *copier) endData(b []byte, at int) error {
-	c.rows = false
-	c.scanner.watch = 1
-	switch {
-	case c.owed:
-		return c.endLine(b)
-	case c.on:
-		c.on = false
-		return c.hand(b[:at])
-	case c.window.Lines || c.page.Rows == 0:
-		return nil
-	default:
-		return c.writeString("]")
-	}
 }
 
 // finish is called at the end of the body.
@@ -390,8 +311,15 @@ func (c *copier) setNext(text []byte) error {
 		return &MalformedError{Offset: c.scanner.base + 1, Reason: "a cursor of more than 8 kB"}
 	case text[0] == '"':
 		c.page.Next = string(unescape(text[1 : len(text)-1]))
-	case text[0] == '-' || text[0]-'0' <= 9:
-		c.page.Next = string(text)
 	}
+	return nil
+}
+
+// sum keeps a piece of the aggregations.
+func (c *copier) sum(b []byte) error {
+	if len(c.sums)+len(b) > aggregationsLimit {
+		return ErrAggregations
+	}
+	c.sums = append(c.sums, b...)
 	return nil
 }

@@ -1,7 +1,8 @@
 // Package splice takes the data out of a provider's answer while it streams
-// by, without decoding it: the bytes of the data go to a writer untouched, and
-// the few facts an envelope needs (rows, next cursor, total, the id of the last
-// row) are picked up on the way. Memory is one buffer, whatever the page size.
+// by, without decoding it: the bytes of the data go to a writer untouched, but for
+// those that are not UTF-8 and become U+FFFD each, and the few facts an envelope
+// needs (rows, next cursor, total, the id of the last row) are picked up on the
+// way. Memory is one buffer, whatever the page size.
 //
 // The scanner checks the whole grammar of JSON (RFC 8259) up to 512 levels, over
 // the whole answer and however it comes in pieces, so that a body which breaks off

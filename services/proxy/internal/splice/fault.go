@@ -11,6 +11,10 @@ var (
 	ErrNoData = errors.New("the body has no data")
 	// ErrShape means that the data is not of the kind the catalog names.
 	ErrShape = errors.New("the data has another shape")
+	// ErrCursor means that the next cursor is neither text nor null.
+	ErrCursor = errors.New("the next cursor is neither text nor null")
+	// ErrAggregations means that the aggregations are larger than is kept.
+	ErrAggregations = errors.New("the aggregations have more than 1 MiB")
 	// ErrTruncated means that the body ended inside of its value.
 	ErrTruncated = errors.New("the body broke off")
 )

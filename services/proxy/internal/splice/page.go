@@ -20,9 +20,13 @@ type Plan struct {
 	OrWhole bool
 	// Array says that the data is a list. A null then counts as an empty one.
 	Array bool
+	// ArrayOrNot says that the data is a list where it begins like one: for
+	// answers that the provider's documents do not describe. Excludes Array.
+	ArrayOrNot bool
 	// NextKey and TotalKey are the top-level names of the next cursor and of the
-	// number of all matches; empty for none.
-	NextKey, TotalKey string
+	// number of all matches, AggregationsKey that of what is computed over the
+	// matches; empty for none.
+	NextKey, TotalKey, AggregationsKey string
 	// IDKey is the name of a row's id; empty for none.
 	IDKey string
 
@@ -31,13 +35,24 @@ type Plan struct {
 
 // A Window says which rows of the data are wanted, and how.
 type Window struct {
-	// After is the id of the row before the first one wanted, as it stands in
-	// the body; empty starts at the first row.
-	After string
-	// Skip is the number of rows before the first one wanted; After wins.
+	// Skip is the number of rows before the first one wanted.
 	Skip int
+	// After is the identity that the row before the first one wanted must have,
+	// the one with the index Skip-1; without a row of that identity in that place
+	// nothing is handed out. Empty: whatever is there.
+	After string
+	// Border is the identity of the last row of the page before: the first rows
+	// of this one are left out as long as they have it too.
+	Border string
 	// Limit is the most rows to hand out; 0 for all.
 	Limit int
+	// Repeats says that rows with one id are one row, so that a row which follows
+	// itself is left out. It needs a key of ids.
+	Repeats bool
+	// Track has the page name its last row even where there are less than Limit.
+	Track bool
+	// Marks gets the mark of each row, in order, and nothing is handed out.
+	Marks *[]uint64
 	// Lines writes one row a line instead of an array. Line breaks between the
 	// tokens of a row are left out.
 	Lines bool
@@ -45,19 +60,32 @@ type Window struct {
 
 // A Page says what passed by.
 type Page struct {
+	// List says that the data is a list.
+	List bool
 	// Rows were handed out, of Seen rows in the body; Before came before them.
 	Rows, Seen, Before int
+	// To is the index behind the last row handed out.
+	To int
 	// More says that rows follow the last one handed out.
 	More bool
-	// Last is the id of row number Window.Limit of those handed out, as it
-	// stands in the body; empty when there were fewer or it has none.
+	// Last is the identity of row number Window.Limit of those handed out: its id
+	// as it stands in the body or, where rows have none, a digest of the row.
+	// Empty when there were fewer rows.
 	Last string
-	// Found says whether the row of Window.After was there.
+	// Earlier are the marks of the rows handed out before Last, the latest first.
+	Earlier [2]uint64
+	// Found says whether the row of Window.After was in its place.
 	Found bool
 	// Next is the provider's cursor of the next page; empty at the end.
 	Next string
 	// Total is the number of all matches; -1 when the body does not say.
 	Total int64
+	// Aggregations is what stands under Plan.AggregationsKey, as JSON; empty when
+	// nothing does.
+	Aggregations string
+	// Replaced is how many bytes of the body were not UTF-8: each came out as
+	// U+FFFD.
+	Replaced int
 }
 
 // wholeLimit bounds a body that is kept because its data key may be missing.
@@ -85,7 +113,7 @@ func (p *Plan) Copy(dst io.Writer, src io.Reader, w Window) (Page, error) {
 	if kept.over {
 		return page, err
 	}
-	whole := Plan{Array: p.Array, IDKey: p.IDKey, plain: p.plain}
+	whole := Plan{Array: p.Array, ArrayOrNot: p.ArrayOrNot, IDKey: p.IDKey, plain: p.plain}
 	return whole.copy(dst, &kept.body, w)
 }
 
@@ -106,6 +134,12 @@ func (k *keeper) Write(b []byte) (int, error) {
 func (p *Plan) copy(dst io.Writer, src io.Reader, w Window) (Page, error) {
 	c := borrow(p, dst, w)
 	defer c.release()
+	page, err := c.run(src)
+	page.Replaced = c.mender.replaced
+	return page, err
+}
+
+func (c *copier) run(src io.Reader) (Page, error) {
 	for {
 		n, err := c.fill(src)
 		if last := errors.Is(err, io.EOF); n > 0 || last {
@@ -123,15 +157,21 @@ func (p *Plan) copy(dst io.Writer, src io.Reader, w Window) (Page, error) {
 	}
 }
 
-// fill reads until the buffer is full or src ends.
+// fill reads until the buffer is full or src ends, and makes what comes UTF-8.
 func (c *copier) fill(src io.Reader) (int, error) {
-	n := c.held
-	for n < len(c.buf) {
-		got, err := src.Read(c.buf[n:])
-		n += got
-		if err != nil {
-			return n - c.held, err
-		}
+	good, used := c.mender.mend(c.buf[:], c.held)
+	for used < len(c.buf) && len(c.mender.rest) == 0 && c.ended == nil {
+		var got int
+		got, c.ended = src.Read(c.buf[used:])
+		good, used = c.mender.check(c.buf[:], good, used+got)
 	}
-	return n - c.held, nil
+	switch {
+	case len(c.mender.rest) > 0:
+		return good - c.held, nil
+	case c.ended != nil:
+		// No JSON ends within a sequence: what does is refused as broken off.
+		return used - c.held, c.ended
+	}
+	c.mender.keep(c.buf[good:used])
+	return good - c.held, nil
 }

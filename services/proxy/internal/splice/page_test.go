@@ -91,19 +91,19 @@ func TestCopy(t *testing.T) {
 		},
 		{
 			"after an id", users,
-			Window{After: "2", Limit: 2},
+			Window{Skip: 2, After: "2", Limit: 2},
 			`{"users":[{"id":1},{"id":2},{"id":3},{"id":4},{"id":5}]}`, `[{"id":3},{"id":4}]`,
 			Page{Rows: 2, Seen: 5, Before: 2, More: true, Last: "4", Found: true, Total: -1},
 		},
 		{
 			"after the last id", users,
-			Window{After: "2", Limit: 2},
+			Window{Skip: 2, After: "2", Limit: 2},
 			`{"users":[{"id":1},{"id":2}]}`, ``,
 			Page{Seen: 2, Before: 2, Found: true, Total: -1},
 		},
 		{
 			"after an id that is gone", users,
-			Window{After: "9"},
+			Window{Skip: 2, After: "9"},
 			`{"users":[{"id":1},{"id":2}]}`, ``,
 			Page{Seen: 2, Before: 2, Total: -1},
 		},
@@ -152,6 +152,10 @@ func TestCopy(t *testing.T) {
 					if got.String() != tt.want {
 						t.Errorf("data = %s, want %s", got.String(), tt.want)
 					}
+					tt.page.List, page.Earlier = tt.plan.Array, [2]uint64{}
+					if tt.page.Rows > 0 {
+						tt.page.To = tt.page.Before + tt.page.Rows
+					}
 					if diff := cmp.Diff(tt.page, page); diff != "" {
 						t.Errorf("page (-want +got):\n%s", diff)
 					}
@@ -183,7 +187,11 @@ func TestCopyRefuses(t *testing.T) {
 		{"brackets crossed", users, `{"users":[1}]`, malformed},
 		{"a raw line break in a string", users, "{\"users\":[\"a\nb\"]}", malformed},
 		{"something behind the end", users, `{"users":[]}x`, malformed},
-		{"a cursor that is an object", users, `{"users":[],"nextCursor":{}}`, malformed},
+		{"D7: a cursor that is an object", users, `{"users":[],"nextCursor":{}}`, ErrCursor},
+		{"D7: a cursor that is a list", users, `{"nextCursor":[1],"users":[]}`, ErrCursor},
+		{"D7: a cursor that is true", users, `{"users":[],"nextCursor":true}`, ErrCursor},
+		{"D7: a cursor that is false", users, `{"users":[],"nextCursor":false}`, ErrCursor},
+		{"D7: a cursor that is a number", users, `{"users":[],"nextCursor":7}`, ErrCursor},
 		{"an endless cursor", users, `{"users":[],"nextCursor":"` + strings.Repeat("a", scratchLimit) + `"}`, malformed},
 		{"nested too deeply", users, deep, malformed},
 		{"HTML", users, `<html>`, malformed},
