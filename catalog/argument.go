@@ -25,6 +25,9 @@ const (
 	ArgumentAccount = "integrated_account_id"
 )
 
+// MemberAggregations is the member of a list's envelope that holds what the provider computed over all matches.
+const MemberAggregations = "aggregations"
+
 // Argument is one property of the flat object that a tool call sends.
 type Argument struct {
 	// Name as the caller gives it.
@@ -72,7 +75,7 @@ func UpstreamName(p *catalogv1.Parameter) string {
 func own(op *catalogv1.Operation) []Argument {
 	var out []Argument
 	paging := op.GetPaging()
-	if Pages(op) || paging != nil {
+	if Pages(op) {
 		size := &catalogv1.Schema{Types: []string{"integer"}, Minimum: new(int64(1)), Maximum: new(int64(LocalPageSize))}
 		if paging != nil {
 			size.Maximum = new(int64(paging.GetMaxSize()))

@@ -137,10 +137,28 @@ func (c *checker) response(op *catalogv1.Operation) {
 	if res.GetIdKey() != "" && (res.GetShape() != ShapeArray || !hasField(res.GetFields(), res.GetIdKey())) {
 		c.fail(res, "id_key", "the rows have no field %q", res.GetIdKey())
 	}
+	c.aggregations(op)
 	if op.GetBinary() && (op.GetRequest().GetHttpMethod() != "GET" || res.GetShape() != ShapeNone) {
 		c.fail(op, "binary", "a file comes by GET and has the shape none")
 	}
 	c.fields(res.GetFields())
+}
+
+// aggregations checks that what an argument asks for has a place in the answer, and the other way round.
+func (c *checker) aggregations(op *catalogv1.Operation) {
+	res := op.GetResponse()
+	key, parameter := res.GetAggregationsKey(), res.GetAggregationsParameter()
+	switch {
+	case (key == "") != (parameter == ""):
+		c.fail(res, "aggregations_key", "goes together with aggregations_parameter")
+	case key == "":
+	case res.GetShape() != ShapeArray || len(res.GetDataKeys()) == 0:
+		c.fail(res, "aggregations_key", "stands beside a list that has data_keys")
+	case slices.Contains(res.GetDataKeys(), key) || key == op.GetPaging().GetNextKey() || key == op.GetPaging().GetTotalKey():
+		c.fail(res, "aggregations_key", "%q means something else", key)
+	case !takesQuery(op, parameter):
+		c.fail(res, "aggregations_parameter", "there is no query parameter %q", parameter)
+	}
 }
 
 func (c *checker) paging(op *catalogv1.Operation) {

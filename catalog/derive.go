@@ -31,7 +31,7 @@ func complete(i *catalogv1.Integration, r *catalogv1.ResourceFile, op *catalogv1
 		}
 	}
 	res := op.GetResponse()
-	if res.GetIdKey() == "" && res.GetShape() == ShapeArray && hasField(res.GetFields(), "id") {
+	if res.GetIdKey() == "" && (res.GetShape() == ShapeArray && hasField(res.GetFields(), "id") || res.GetShape() == ShapeAny) {
 		res.IdKey = "id"
 	}
 	op.Description = strings.Join(append([]string{op.GetDescription()}, advice(i, op)...), " ")
@@ -78,24 +78,38 @@ func advice(i *catalogv1.Integration, op *catalogv1.Operation) []string {
 	var out []string
 	paging := op.GetPaging()
 	switch {
+	case !Pages(op):
 	case paging.GetStyle() == catalogv1.PagingStyle_PAGING_STYLE_LIMIT_ONLY:
-		out = append(out, fmt.Sprintf("Returns %d records unless limit asks for more, at most %d; there are no further pages.",
-			paging.GetDefaultSize(), paging.GetMaxSize()))
-	case Pages(op) && paging == nil:
+		out = append(out, fmt.Sprintf("Finds at most %d records and returns %d unless limit says otherwise: pass next_cursor, until it is null, for the rest.",
+			paging.GetMaxSize(), paging.GetDefaultSize()))
+	case paging == nil && op.GetResponse().GetShape() == ShapeAny:
+		out = append(out, "Where the answer is a list, pass limit for smaller pages and next_cursor, until it is null, to continue.")
+	case paging == nil:
 		out = append(out, "Pass limit for smaller pages and next_cursor, until it is null, to continue.")
-	case Pages(op):
+	default:
 		out = append(out, fmt.Sprintf("Pages hold at most %d records: pass limit to set the size and next_cursor with the same filters, until it is null, to continue.",
 			paging.GetMaxSize()))
 	}
 	return append(out, fmt.Sprintf("%s allows %d calls a minute.", i.GetLabel(), op.GetRateLimitPerMinute()))
 }
 
-// Pages says whether an operation's answer is a list that limit and next_cursor walk, by the provider's paging or by sando's own.
+// Pages says whether an operation's answer is a list that limit and next_cursor walk, by the provider's paging or by sando's own. An answer whose
+// shape is not documented is one where it turns out to be a list.
 func Pages(op *catalogv1.Operation) bool {
-	if op.GetPaging().GetStyle() == catalogv1.PagingStyle_PAGING_STYLE_LIMIT_ONLY {
+	if op.GetEffect() != catalogv1.Effect_EFFECT_READ || op.GetKind() == catalogv1.Kind_KIND_GET {
 		return false
 	}
-	return op.GetKind() == catalogv1.Kind_KIND_LIST && op.GetResponse().GetShape() == ShapeArray
+	if op.GetKind() != catalogv1.Kind_KIND_LIST && op.GetRequest().GetHttpMethod() == "" {
+		return false // no call of a provider
+	}
+	shape := op.GetResponse().GetShape()
+	return shape == ShapeArray || shape == ShapeAny
+}
+
+// Local says whether sando pages an operation's answer itself, because all of it comes at once.
+func Local(op *catalogv1.Operation) bool {
+	style := op.GetPaging().GetStyle()
+	return style == catalogv1.PagingStyle_PAGING_STYLE_UNSPECIFIED || style == catalogv1.PagingStyle_PAGING_STYLE_LIMIT_ONLY
 }
 
 // SplitID takes an operation id apart, e.g. `torii.users.list`.

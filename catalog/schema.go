@@ -45,12 +45,18 @@ func OutputSchema(op *catalogv1.Operation) ([]byte, error) {
 	res := op.GetResponse()
 	envelope := object{{"result", resultSchema(op)}}
 	required := []string{"result"}
-	if res.GetShape() == ShapeArray {
+	if res.GetShape() == ShapeArray || Pages(op) {
 		envelope.set("next_cursor", object{{"type", []string{"string", "null"}}, {"description", "Continues the list; null at its end."}})
 		envelope.set("prev_cursor", object{{"type", []string{"string", "null"}}})
 		envelope.set("result_count", object{{"type", "integer"}, {"description", "Records in this page."}})
 		envelope.set("limit", object{{"type", "integer"}, {"description", "The page size in force."}})
 		envelope.set("total", object{{"type", "integer"}, {"description", "Records that match in all, where the provider says so."}})
+		envelope.set("meta", object{{"type", "object"}, {"properties", object{{"shifted", object{
+			{"type", "boolean"}, {"description", "Records were added, removed or moved before this page since the page before was read."},
+		}}}}, {"additionalProperties", true}})
+	}
+	if key := res.GetAggregationsKey(); key != "" {
+		envelope.set(MemberAggregations, object{{"description", "What " + res.GetAggregationsParameter() + " asked for, computed over all matches."}})
 	}
 	return plain(object{
 		{"$schema", dialect},

@@ -82,7 +82,8 @@ func TestInputSchemaAccepts(t *testing.T) {
 		{"torii.apps.list", `{"state":"discovered","c_team_1":"x"}`, true},
 		{"torii.apps.search", `{"q":"sales","limit":50}`, true},
 		{"torii.apps.search", `{"q":"sales","limit":51}`, false},
-		{"torii.apps.search", `{"q":"sales","next_cursor":"x"}`, false},
+		{"torii.apps.search", `{"q":"sales","next_cursor":"x"}`, true},
+		{"torii.me.list", `{"limit":1}`, false},
 		{"torii.apps.create", `{"idApp":"7"}`, true},
 		{"torii.contracts.create", `{"name":"n","idApp":1,"status":"active","amount":{"value":5,"currency":"EUR"},"c_x_1":"y"}`, true},
 		{"torii.contracts.create", `{"name":"n","status":"active"}`, false},
@@ -132,7 +133,8 @@ func TestInputSchemaBytes(t *testing.T) {
 	}
 	want := `{"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","properties":{` +
 		`"q":{"type":"string","description":"Text that the name contains."},` +
-		`"limit":{"type":"integer","description":"Most records to return in this page.","minimum":1,"maximum":50}},` +
+		`"limit":{"type":"integer","description":"Most records to return in this page.","minimum":1,"maximum":50},` +
+		`"next_cursor":{"type":"string","description":"The next_cursor of the page before, exactly as it was returned, with the same filters."}},` +
 		`"required":["q"],"additionalProperties":false}`
 	if diff := cmp.Diff(want, string(raw)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -227,6 +227,10 @@ type envelope struct {
 	Count      int             `json:"result_count"`
 	Limit      int             `json:"limit"`
 	Total      *int            `json:"total"`
+	Meta       struct {
+		Shifted bool `json:"shifted"`
+	} `json:"meta"`
+	Aggregations json.RawMessage `json:"aggregations"`
 
 	StatusCode  int             `json:"statusCode"`
 	Code        string          `json:"code"`

@@ -159,7 +159,7 @@ const (
 	PagingStyle_PAGING_STYLE_OFFSET PagingStyle = 2
 	// One-based index and count (SCIM).
 	PagingStyle_PAGING_STYLE_INDEX PagingStyle = 3
-	// A limit without continuation.
+	// A limit without continuation: the provider is asked for its largest page, and sando pages that.
 	PagingStyle_PAGING_STYLE_LIMIT_ONLY PagingStyle = 4
 	// Page number and page size.
 	PagingStyle_PAGING_STYLE_PAGE_NUMBER PagingStyle = 5
@@ -1021,9 +1021,14 @@ type Response struct {
 	// are resumed by position.
 	IdKey string `protobuf:"bytes,6,opt,name=id_key,json=idKey,proto3" json:"id_key,omitempty"`
 	// Whether the whole body is the data when none of data_keys is there, because the provider's documents do not name the key.
-	OrWhole       bool `protobuf:"varint,7,opt,name=or_whole,json=orWhole,proto3" json:"or_whole,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	OrWhole bool `protobuf:"varint,7,opt,name=or_whole,json=orWhole,proto3" json:"or_whole,omitempty"`
+	// Top-level key of what the provider computes over all matches, e.g. `aggregations`; it stands beside the data in the answer. Comes only when
+	// `aggregations_parameter` asks for it.
+	AggregationsKey string `protobuf:"bytes,8,opt,name=aggregations_key,json=aggregationsKey,proto3" json:"aggregations_key,omitempty"`
+	// Query parameter that asks for the aggregations, e.g. `aggs`.
+	AggregationsParameter string `protobuf:"bytes,9,opt,name=aggregations_parameter,json=aggregationsParameter,proto3" json:"aggregations_parameter,omitempty"`
+	unknownFields         protoimpl.UnknownFields
+	sizeCache             protoimpl.SizeCache
 }
 
 func (x *Response) Reset() {
@@ -1103,6 +1108,20 @@ func (x *Response) GetOrWhole() bool {
 		return x.OrWhole
 	}
 	return false
+}
+
+func (x *Response) GetAggregationsKey() string {
+	if x != nil {
+		return x.AggregationsKey
+	}
+	return ""
+}
+
+func (x *Response) GetAggregationsParameter() string {
+	if x != nil {
+		return x.AggregationsParameter
+	}
+	return ""
 }
 
 // Paging says how pages follow each other.
@@ -1358,7 +1377,7 @@ const file_sando_catalog_v1_operation_proto_rawDesc = "" +
 	"\b_minimumB\n" +
 	"\n" +
 	"\b_maximumB\r\n" +
-	"\v_max_length\"\xee\x01\n" +
+	"\v_max_length\"\xd0\x02\n" +
 	"\bResponse\x12\x1b\n" +
 	"\tdata_keys\x18\x01 \x03(\tR\bdataKeys\x12\x1f\n" +
 	"\vobject_keys\x18\x02 \x03(\tR\n" +
@@ -1367,7 +1386,9 @@ const file_sando_catalog_v1_operation_proto_rawDesc = "" +
 	"\x06fields\x18\x04 \x03(\v2\x17.sando.catalog.v1.FieldR\x06fields\x12+\n" +
 	"\x11additional_fields\x18\x05 \x01(\bR\x10additionalFields\x12\x15\n" +
 	"\x06id_key\x18\x06 \x01(\tR\x05idKey\x12\x19\n" +
-	"\bor_whole\x18\a \x01(\bR\aorWhole\"\x89\x02\n" +
+	"\bor_whole\x18\a \x01(\bR\aorWhole\x12)\n" +
+	"\x10aggregations_key\x18\b \x01(\tR\x0faggregationsKey\x125\n" +
+	"\x16aggregations_parameter\x18\t \x01(\tR\x15aggregationsParameter\"\x89\x02\n" +
 	"\x06Paging\x123\n" +
 	"\x05style\x18\x01 \x01(\x0e2\x1d.sando.catalog.v1.PagingStyleR\x05style\x12%\n" +
 	"\x0esize_parameter\x18\x02 \x01(\tR\rsizeParameter\x12-\n" +

@@ -120,7 +120,11 @@ type ListResponse struct {
 	// The page size in force.
 	Limit int32 `protobuf:"varint,5,opt,name=limit,proto3" json:"limit,omitempty"`
 	// Rows that match in all, where the provider says so.
-	Total         *int32 `protobuf:"varint,6,opt,name=total,proto3,oneof" json:"total,omitempty"`
+	Total *int32 `protobuf:"varint,6,opt,name=total,proto3,oneof" json:"total,omitempty"`
+	// What the provider computed over all matches, as it sent it; unset unless the query asks for it, e.g. with `aggs`.
+	Aggregations *v1.RawJson `protobuf:"bytes,7,opt,name=aggregations,proto3,oneof" json:"aggregations,omitempty"`
+	// What is to be known about the page; unset when there is nothing.
+	Meta          *ListMeta `protobuf:"bytes,8,opt,name=meta,proto3,oneof" json:"meta,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -197,6 +201,68 @@ func (x *ListResponse) GetTotal() int32 {
 	return 0
 }
 
+func (x *ListResponse) GetAggregations() *v1.RawJson {
+	if x != nil {
+		return x.Aggregations
+	}
+	return nil
+}
+
+func (x *ListResponse) GetMeta() *ListMeta {
+	if x != nil {
+		return x.Meta
+	}
+	return nil
+}
+
+// ListMeta says what is to be known about a page.
+type ListMeta struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Rows were added, removed or moved before this page since the one before it was read, so that it begins elsewhere than where that one ended. What
+	// could be kept was kept: no row of the page before is repeated, as far as its last rows are still in the list; rows that moved from behind to before
+	// the place may be missing.
+	Shifted       bool `protobuf:"varint,1,opt,name=shifted,proto3" json:"shifted,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListMeta) Reset() {
+	*x = ListMeta{}
+	mi := &file_sando_proxy_v1_proxy_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListMeta) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListMeta) ProtoMessage() {}
+
+func (x *ListMeta) ProtoReflect() protoreflect.Message {
+	mi := &file_sando_proxy_v1_proxy_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListMeta.ProtoReflect.Descriptor instead.
+func (*ListMeta) Descriptor() ([]byte, []int) {
+	return file_sando_proxy_v1_proxy_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *ListMeta) GetShifted() bool {
+	if x != nil {
+		return x.Shifted
+	}
+	return false
+}
+
 // ListAllRequest asks for everything from a cursor on.
 type ListAllRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -216,7 +282,7 @@ type ListAllRequest struct {
 
 func (x *ListAllRequest) Reset() {
 	*x = ListAllRequest{}
-	mi := &file_sando_proxy_v1_proxy_proto_msgTypes[2]
+	mi := &file_sando_proxy_v1_proxy_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -228,7 +294,7 @@ func (x *ListAllRequest) String() string {
 func (*ListAllRequest) ProtoMessage() {}
 
 func (x *ListAllRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_sando_proxy_v1_proxy_proto_msgTypes[2]
+	mi := &file_sando_proxy_v1_proxy_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -241,7 +307,7 @@ func (x *ListAllRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAllRequest.ProtoReflect.Descriptor instead.
 func (*ListAllRequest) Descriptor() ([]byte, []int) {
-	return file_sando_proxy_v1_proxy_proto_rawDescGZIP(), []int{2}
+	return file_sando_proxy_v1_proxy_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *ListAllRequest) GetResource() string {
@@ -295,7 +361,7 @@ type ListAllResponse struct {
 
 func (x *ListAllResponse) Reset() {
 	*x = ListAllResponse{}
-	mi := &file_sando_proxy_v1_proxy_proto_msgTypes[3]
+	mi := &file_sando_proxy_v1_proxy_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -307,7 +373,7 @@ func (x *ListAllResponse) String() string {
 func (*ListAllResponse) ProtoMessage() {}
 
 func (x *ListAllResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_sando_proxy_v1_proxy_proto_msgTypes[3]
+	mi := &file_sando_proxy_v1_proxy_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -320,7 +386,7 @@ func (x *ListAllResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAllResponse.ProtoReflect.Descriptor instead.
 func (*ListAllResponse) Descriptor() ([]byte, []int) {
-	return file_sando_proxy_v1_proxy_proto_rawDescGZIP(), []int{3}
+	return file_sando_proxy_v1_proxy_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *ListAllResponse) GetPart() isListAllResponse_Part {
@@ -379,7 +445,7 @@ type ListAllSummary struct {
 
 func (x *ListAllSummary) Reset() {
 	*x = ListAllSummary{}
-	mi := &file_sando_proxy_v1_proxy_proto_msgTypes[4]
+	mi := &file_sando_proxy_v1_proxy_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -391,7 +457,7 @@ func (x *ListAllSummary) String() string {
 func (*ListAllSummary) ProtoMessage() {}
 
 func (x *ListAllSummary) ProtoReflect() protoreflect.Message {
-	mi := &file_sando_proxy_v1_proxy_proto_msgTypes[4]
+	mi := &file_sando_proxy_v1_proxy_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -404,7 +470,7 @@ func (x *ListAllSummary) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAllSummary.ProtoReflect.Descriptor instead.
 func (*ListAllSummary) Descriptor() ([]byte, []int) {
-	return file_sando_proxy_v1_proxy_proto_rawDescGZIP(), []int{4}
+	return file_sando_proxy_v1_proxy_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *ListAllSummary) GetResultCount() int64 {
@@ -438,7 +504,7 @@ type GetRequest struct {
 
 func (x *GetRequest) Reset() {
 	*x = GetRequest{}
-	mi := &file_sando_proxy_v1_proxy_proto_msgTypes[5]
+	mi := &file_sando_proxy_v1_proxy_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -450,7 +516,7 @@ func (x *GetRequest) String() string {
 func (*GetRequest) ProtoMessage() {}
 
 func (x *GetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_sando_proxy_v1_proxy_proto_msgTypes[5]
+	mi := &file_sando_proxy_v1_proxy_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -463,7 +529,7 @@ func (x *GetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRequest.ProtoReflect.Descriptor instead.
 func (*GetRequest) Descriptor() ([]byte, []int) {
-	return file_sando_proxy_v1_proxy_proto_rawDescGZIP(), []int{5}
+	return file_sando_proxy_v1_proxy_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *GetRequest) GetResource() string {
@@ -505,7 +571,7 @@ type GetResponse struct {
 
 func (x *GetResponse) Reset() {
 	*x = GetResponse{}
-	mi := &file_sando_proxy_v1_proxy_proto_msgTypes[6]
+	mi := &file_sando_proxy_v1_proxy_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -517,7 +583,7 @@ func (x *GetResponse) String() string {
 func (*GetResponse) ProtoMessage() {}
 
 func (x *GetResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_sando_proxy_v1_proxy_proto_msgTypes[6]
+	mi := &file_sando_proxy_v1_proxy_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -530,7 +596,7 @@ func (x *GetResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetResponse.ProtoReflect.Descriptor instead.
 func (*GetResponse) Descriptor() ([]byte, []int) {
-	return file_sando_proxy_v1_proxy_proto_rawDescGZIP(), []int{6}
+	return file_sando_proxy_v1_proxy_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *GetResponse) GetResult() *v1.RawJson {
@@ -557,7 +623,7 @@ type CreateRequest struct {
 
 func (x *CreateRequest) Reset() {
 	*x = CreateRequest{}
-	mi := &file_sando_proxy_v1_proxy_proto_msgTypes[7]
+	mi := &file_sando_proxy_v1_proxy_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -569,7 +635,7 @@ func (x *CreateRequest) String() string {
 func (*CreateRequest) ProtoMessage() {}
 
 func (x *CreateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_sando_proxy_v1_proxy_proto_msgTypes[7]
+	mi := &file_sando_proxy_v1_proxy_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -582,7 +648,7 @@ func (x *CreateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateRequest.ProtoReflect.Descriptor instead.
 func (*CreateRequest) Descriptor() ([]byte, []int) {
-	return file_sando_proxy_v1_proxy_proto_rawDescGZIP(), []int{7}
+	return file_sando_proxy_v1_proxy_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *CreateRequest) GetResource() string {
@@ -624,7 +690,7 @@ type CreateResponse struct {
 
 func (x *CreateResponse) Reset() {
 	*x = CreateResponse{}
-	mi := &file_sando_proxy_v1_proxy_proto_msgTypes[8]
+	mi := &file_sando_proxy_v1_proxy_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -636,7 +702,7 @@ func (x *CreateResponse) String() string {
 func (*CreateResponse) ProtoMessage() {}
 
 func (x *CreateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_sando_proxy_v1_proxy_proto_msgTypes[8]
+	mi := &file_sando_proxy_v1_proxy_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -649,7 +715,7 @@ func (x *CreateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateResponse.ProtoReflect.Descriptor instead.
 func (*CreateResponse) Descriptor() ([]byte, []int) {
-	return file_sando_proxy_v1_proxy_proto_rawDescGZIP(), []int{8}
+	return file_sando_proxy_v1_proxy_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *CreateResponse) GetResult() *v1.RawJson {
@@ -678,7 +744,7 @@ type UpdateRequest struct {
 
 func (x *UpdateRequest) Reset() {
 	*x = UpdateRequest{}
-	mi := &file_sando_proxy_v1_proxy_proto_msgTypes[9]
+	mi := &file_sando_proxy_v1_proxy_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -690,7 +756,7 @@ func (x *UpdateRequest) String() string {
 func (*UpdateRequest) ProtoMessage() {}
 
 func (x *UpdateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_sando_proxy_v1_proxy_proto_msgTypes[9]
+	mi := &file_sando_proxy_v1_proxy_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -703,7 +769,7 @@ func (x *UpdateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateRequest.ProtoReflect.Descriptor instead.
 func (*UpdateRequest) Descriptor() ([]byte, []int) {
-	return file_sando_proxy_v1_proxy_proto_rawDescGZIP(), []int{9}
+	return file_sando_proxy_v1_proxy_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *UpdateRequest) GetResource() string {
@@ -752,7 +818,7 @@ type UpdateResponse struct {
 
 func (x *UpdateResponse) Reset() {
 	*x = UpdateResponse{}
-	mi := &file_sando_proxy_v1_proxy_proto_msgTypes[10]
+	mi := &file_sando_proxy_v1_proxy_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -764,7 +830,7 @@ func (x *UpdateResponse) String() string {
 func (*UpdateResponse) ProtoMessage() {}
 
 func (x *UpdateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_sando_proxy_v1_proxy_proto_msgTypes[10]
+	mi := &file_sando_proxy_v1_proxy_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -777,7 +843,7 @@ func (x *UpdateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateResponse.ProtoReflect.Descriptor instead.
 func (*UpdateResponse) Descriptor() ([]byte, []int) {
-	return file_sando_proxy_v1_proxy_proto_rawDescGZIP(), []int{10}
+	return file_sando_proxy_v1_proxy_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *UpdateResponse) GetResult() *v1.RawJson {
@@ -804,7 +870,7 @@ type DeleteRequest struct {
 
 func (x *DeleteRequest) Reset() {
 	*x = DeleteRequest{}
-	mi := &file_sando_proxy_v1_proxy_proto_msgTypes[11]
+	mi := &file_sando_proxy_v1_proxy_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -816,7 +882,7 @@ func (x *DeleteRequest) String() string {
 func (*DeleteRequest) ProtoMessage() {}
 
 func (x *DeleteRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_sando_proxy_v1_proxy_proto_msgTypes[11]
+	mi := &file_sando_proxy_v1_proxy_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -829,7 +895,7 @@ func (x *DeleteRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteRequest.ProtoReflect.Descriptor instead.
 func (*DeleteRequest) Descriptor() ([]byte, []int) {
-	return file_sando_proxy_v1_proxy_proto_rawDescGZIP(), []int{11}
+	return file_sando_proxy_v1_proxy_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *DeleteRequest) GetResource() string {
@@ -871,7 +937,7 @@ type DeleteResponse struct {
 
 func (x *DeleteResponse) Reset() {
 	*x = DeleteResponse{}
-	mi := &file_sando_proxy_v1_proxy_proto_msgTypes[12]
+	mi := &file_sando_proxy_v1_proxy_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -883,7 +949,7 @@ func (x *DeleteResponse) String() string {
 func (*DeleteResponse) ProtoMessage() {}
 
 func (x *DeleteResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_sando_proxy_v1_proxy_proto_msgTypes[12]
+	mi := &file_sando_proxy_v1_proxy_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -896,7 +962,7 @@ func (x *DeleteResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteResponse.ProtoReflect.Descriptor instead.
 func (*DeleteResponse) Descriptor() ([]byte, []int) {
-	return file_sando_proxy_v1_proxy_proto_rawDescGZIP(), []int{12}
+	return file_sando_proxy_v1_proxy_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *DeleteResponse) GetResult() *v1.RawJson {
@@ -920,14 +986,18 @@ type InvokeRequest struct {
 	// Query string for the provider, URL-encoded.
 	Query *string `protobuf:"bytes,5,opt,name=query,proto3,oneof" json:"query,omitempty"`
 	// Body, where the method takes one.
-	Body          *v1.RawJson `protobuf:"bytes,6,opt,name=body,proto3,oneof" json:"body,omitempty"`
+	Body *v1.RawJson `protobuf:"bytes,6,opt,name=body,proto3,oneof" json:"body,omitempty"`
+	// Most rows of the page, where the method answers a list.
+	Limit *int32 `protobuf:"varint,7,opt,name=limit,proto3,oneof" json:"limit,omitempty"`
+	// Continues a list, with the same query and body.
+	NextCursor    *string `protobuf:"bytes,8,opt,name=next_cursor,json=nextCursor,proto3,oneof" json:"next_cursor,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *InvokeRequest) Reset() {
 	*x = InvokeRequest{}
-	mi := &file_sando_proxy_v1_proxy_proto_msgTypes[13]
+	mi := &file_sando_proxy_v1_proxy_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -939,7 +1009,7 @@ func (x *InvokeRequest) String() string {
 func (*InvokeRequest) ProtoMessage() {}
 
 func (x *InvokeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_sando_proxy_v1_proxy_proto_msgTypes[13]
+	mi := &file_sando_proxy_v1_proxy_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -952,7 +1022,7 @@ func (x *InvokeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InvokeRequest.ProtoReflect.Descriptor instead.
 func (*InvokeRequest) Descriptor() ([]byte, []int) {
-	return file_sando_proxy_v1_proxy_proto_rawDescGZIP(), []int{13}
+	return file_sando_proxy_v1_proxy_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *InvokeRequest) GetResource() string {
@@ -997,18 +1067,44 @@ func (x *InvokeRequest) GetBody() *v1.RawJson {
 	return nil
 }
 
+func (x *InvokeRequest) GetLimit() int32 {
+	if x != nil && x.Limit != nil {
+		return *x.Limit
+	}
+	return 0
+}
+
+func (x *InvokeRequest) GetNextCursor() string {
+	if x != nil && x.NextCursor != nil {
+		return *x.NextCursor
+	}
+	return ""
+}
+
 // InvokeResponse holds what the method answered.
 type InvokeResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The data.
-	Result        *v1.RawJson `protobuf:"bytes,1,opt,name=result,proto3" json:"result,omitempty"`
+	Result *v1.RawJson `protobuf:"bytes,1,opt,name=result,proto3" json:"result,omitempty"`
+	// Continues a list; unset at its end, and where the data is no list.
+	NextCursor *string `protobuf:"bytes,2,opt,name=next_cursor,json=nextCursor,proto3,oneof" json:"next_cursor,omitempty"`
+	// Always null; kept for clients that read it.
+	PrevCursor *string `protobuf:"bytes,3,opt,name=prev_cursor,json=prevCursor,proto3,oneof" json:"prev_cursor,omitempty"`
+	// Rows in this page; unset where the data is no list.
+	ResultCount *int32 `protobuf:"varint,4,opt,name=result_count,json=resultCount,proto3,oneof" json:"result_count,omitempty"`
+	// The page size in force; unset where the data is no list.
+	Limit *int32 `protobuf:"varint,5,opt,name=limit,proto3,oneof" json:"limit,omitempty"`
+	// Rows that match in all, where the provider says so.
+	Total *int32 `protobuf:"varint,6,opt,name=total,proto3,oneof" json:"total,omitempty"`
+	// What is to be known about the page; unset when there is nothing.
+	Meta          *ListMeta `protobuf:"bytes,7,opt,name=meta,proto3,oneof" json:"meta,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *InvokeResponse) Reset() {
 	*x = InvokeResponse{}
-	mi := &file_sando_proxy_v1_proxy_proto_msgTypes[14]
+	mi := &file_sando_proxy_v1_proxy_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1020,7 +1116,7 @@ func (x *InvokeResponse) String() string {
 func (*InvokeResponse) ProtoMessage() {}
 
 func (x *InvokeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_sando_proxy_v1_proxy_proto_msgTypes[14]
+	mi := &file_sando_proxy_v1_proxy_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1033,12 +1129,54 @@ func (x *InvokeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InvokeResponse.ProtoReflect.Descriptor instead.
 func (*InvokeResponse) Descriptor() ([]byte, []int) {
-	return file_sando_proxy_v1_proxy_proto_rawDescGZIP(), []int{14}
+	return file_sando_proxy_v1_proxy_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *InvokeResponse) GetResult() *v1.RawJson {
 	if x != nil {
 		return x.Result
+	}
+	return nil
+}
+
+func (x *InvokeResponse) GetNextCursor() string {
+	if x != nil && x.NextCursor != nil {
+		return *x.NextCursor
+	}
+	return ""
+}
+
+func (x *InvokeResponse) GetPrevCursor() string {
+	if x != nil && x.PrevCursor != nil {
+		return *x.PrevCursor
+	}
+	return ""
+}
+
+func (x *InvokeResponse) GetResultCount() int32 {
+	if x != nil && x.ResultCount != nil {
+		return *x.ResultCount
+	}
+	return 0
+}
+
+func (x *InvokeResponse) GetLimit() int32 {
+	if x != nil && x.Limit != nil {
+		return *x.Limit
+	}
+	return 0
+}
+
+func (x *InvokeResponse) GetTotal() int32 {
+	if x != nil && x.Total != nil {
+		return *x.Total
+	}
+	return 0
+}
+
+func (x *InvokeResponse) GetMeta() *ListMeta {
+	if x != nil {
+		return x.Meta
 	}
 	return nil
 }
@@ -1060,7 +1198,7 @@ type UploadDescription struct {
 
 func (x *UploadDescription) Reset() {
 	*x = UploadDescription{}
-	mi := &file_sando_proxy_v1_proxy_proto_msgTypes[15]
+	mi := &file_sando_proxy_v1_proxy_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1072,7 +1210,7 @@ func (x *UploadDescription) String() string {
 func (*UploadDescription) ProtoMessage() {}
 
 func (x *UploadDescription) ProtoReflect() protoreflect.Message {
-	mi := &file_sando_proxy_v1_proxy_proto_msgTypes[15]
+	mi := &file_sando_proxy_v1_proxy_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1085,7 +1223,7 @@ func (x *UploadDescription) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UploadDescription.ProtoReflect.Descriptor instead.
 func (*UploadDescription) Descriptor() ([]byte, []int) {
-	return file_sando_proxy_v1_proxy_proto_rawDescGZIP(), []int{15}
+	return file_sando_proxy_v1_proxy_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *UploadDescription) GetIntegratedAccountId() string {
@@ -1132,7 +1270,7 @@ type UploadRequest struct {
 
 func (x *UploadRequest) Reset() {
 	*x = UploadRequest{}
-	mi := &file_sando_proxy_v1_proxy_proto_msgTypes[16]
+	mi := &file_sando_proxy_v1_proxy_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1144,7 +1282,7 @@ func (x *UploadRequest) String() string {
 func (*UploadRequest) ProtoMessage() {}
 
 func (x *UploadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_sando_proxy_v1_proxy_proto_msgTypes[16]
+	mi := &file_sando_proxy_v1_proxy_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1157,7 +1295,7 @@ func (x *UploadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UploadRequest.ProtoReflect.Descriptor instead.
 func (*UploadRequest) Descriptor() ([]byte, []int) {
-	return file_sando_proxy_v1_proxy_proto_rawDescGZIP(), []int{16}
+	return file_sando_proxy_v1_proxy_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *UploadRequest) GetPart() isUploadRequest_Part {
@@ -1214,7 +1352,7 @@ type UploadResponse struct {
 
 func (x *UploadResponse) Reset() {
 	*x = UploadResponse{}
-	mi := &file_sando_proxy_v1_proxy_proto_msgTypes[17]
+	mi := &file_sando_proxy_v1_proxy_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1226,7 +1364,7 @@ func (x *UploadResponse) String() string {
 func (*UploadResponse) ProtoMessage() {}
 
 func (x *UploadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_sando_proxy_v1_proxy_proto_msgTypes[17]
+	mi := &file_sando_proxy_v1_proxy_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1239,7 +1377,7 @@ func (x *UploadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UploadResponse.ProtoReflect.Descriptor instead.
 func (*UploadResponse) Descriptor() ([]byte, []int) {
-	return file_sando_proxy_v1_proxy_proto_rawDescGZIP(), []int{17}
+	return file_sando_proxy_v1_proxy_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *UploadResponse) GetResult() *v1.RawJson {
@@ -1264,7 +1402,7 @@ type DownloadRequest struct {
 
 func (x *DownloadRequest) Reset() {
 	*x = DownloadRequest{}
-	mi := &file_sando_proxy_v1_proxy_proto_msgTypes[18]
+	mi := &file_sando_proxy_v1_proxy_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1276,7 +1414,7 @@ func (x *DownloadRequest) String() string {
 func (*DownloadRequest) ProtoMessage() {}
 
 func (x *DownloadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_sando_proxy_v1_proxy_proto_msgTypes[18]
+	mi := &file_sando_proxy_v1_proxy_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1289,7 +1427,7 @@ func (x *DownloadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DownloadRequest.ProtoReflect.Descriptor instead.
 func (*DownloadRequest) Descriptor() ([]byte, []int) {
-	return file_sando_proxy_v1_proxy_proto_rawDescGZIP(), []int{18}
+	return file_sando_proxy_v1_proxy_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *DownloadRequest) GetIntegratedAccountId() string {
@@ -1328,7 +1466,7 @@ type DownloadResponse struct {
 
 func (x *DownloadResponse) Reset() {
 	*x = DownloadResponse{}
-	mi := &file_sando_proxy_v1_proxy_proto_msgTypes[19]
+	mi := &file_sando_proxy_v1_proxy_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1340,7 +1478,7 @@ func (x *DownloadResponse) String() string {
 func (*DownloadResponse) ProtoMessage() {}
 
 func (x *DownloadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_sando_proxy_v1_proxy_proto_msgTypes[19]
+	mi := &file_sando_proxy_v1_proxy_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1353,7 +1491,7 @@ func (x *DownloadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DownloadResponse.ProtoReflect.Descriptor instead.
 func (*DownloadResponse) Descriptor() ([]byte, []int) {
-	return file_sando_proxy_v1_proxy_proto_rawDescGZIP(), []int{19}
+	return file_sando_proxy_v1_proxy_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *DownloadResponse) GetContentType() string {
@@ -1396,7 +1534,7 @@ type CustomRequest struct {
 
 func (x *CustomRequest) Reset() {
 	*x = CustomRequest{}
-	mi := &file_sando_proxy_v1_proxy_proto_msgTypes[20]
+	mi := &file_sando_proxy_v1_proxy_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1408,7 +1546,7 @@ func (x *CustomRequest) String() string {
 func (*CustomRequest) ProtoMessage() {}
 
 func (x *CustomRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_sando_proxy_v1_proxy_proto_msgTypes[20]
+	mi := &file_sando_proxy_v1_proxy_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1421,7 +1559,7 @@ func (x *CustomRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CustomRequest.ProtoReflect.Descriptor instead.
 func (*CustomRequest) Descriptor() ([]byte, []int) {
-	return file_sando_proxy_v1_proxy_proto_rawDescGZIP(), []int{20}
+	return file_sando_proxy_v1_proxy_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *CustomRequest) GetIntegratedAccountId() string {
@@ -1472,7 +1610,7 @@ type CustomResponse struct {
 
 func (x *CustomResponse) Reset() {
 	*x = CustomResponse{}
-	mi := &file_sando_proxy_v1_proxy_proto_msgTypes[21]
+	mi := &file_sando_proxy_v1_proxy_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1484,7 +1622,7 @@ func (x *CustomResponse) String() string {
 func (*CustomResponse) ProtoMessage() {}
 
 func (x *CustomResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_sando_proxy_v1_proxy_proto_msgTypes[21]
+	mi := &file_sando_proxy_v1_proxy_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1497,7 +1635,7 @@ func (x *CustomResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CustomResponse.ProtoReflect.Descriptor instead.
 func (*CustomResponse) Descriptor() ([]byte, []int) {
-	return file_sando_proxy_v1_proxy_proto_rawDescGZIP(), []int{21}
+	return file_sando_proxy_v1_proxy_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *CustomResponse) GetResult() *v1.RawJson {
@@ -1529,7 +1667,7 @@ const file_sando_proxy_v1_proxy_proto_rawDesc = "" +
 	"\x16_integrated_account_idB\b\n" +
 	"\x06_limitB\x0e\n" +
 	"\f_next_cursorB\b\n" +
-	"\x06_query\"\x87\x02\n" +
+	"\x06_query\"\x94\x03\n" +
 	"\fListResponse\x12-\n" +
 	"\x06result\x18\x01 \x01(\v2\x15.sando.rpc.v1.RawJsonR\x06result\x12$\n" +
 	"\vnext_cursor\x18\x02 \x01(\tH\x00R\n" +
@@ -1538,10 +1676,16 @@ const file_sando_proxy_v1_proxy_proto_rawDesc = "" +
 	"prevCursor\x88\x01\x01\x12!\n" +
 	"\fresult_count\x18\x04 \x01(\x05R\vresultCount\x12\x14\n" +
 	"\x05limit\x18\x05 \x01(\x05R\x05limit\x12\x19\n" +
-	"\x05total\x18\x06 \x01(\x05H\x02R\x05total\x88\x01\x01B\x0e\n" +
+	"\x05total\x18\x06 \x01(\x05H\x02R\x05total\x88\x01\x01\x12>\n" +
+	"\faggregations\x18\a \x01(\v2\x15.sando.rpc.v1.RawJsonH\x03R\faggregations\x88\x01\x01\x121\n" +
+	"\x04meta\x18\b \x01(\v2\x18.sando.proxy.v1.ListMetaH\x04R\x04meta\x88\x01\x01B\x0e\n" +
 	"\f_next_cursorB\x0e\n" +
 	"\f_prev_cursorB\b\n" +
-	"\x06_total\"\x95\x02\n" +
+	"\x06_totalB\x0f\n" +
+	"\r_aggregationsB\a\n" +
+	"\x05_meta\"$\n" +
+	"\bListMeta\x12\x18\n" +
+	"\ashifted\x18\x01 \x01(\bR\ashifted\"\x95\x02\n" +
 	"\x0eListAllRequest\x12%\n" +
 	"\bresource\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18dR\bresource\x127\n" +
 	"\x15integrated_account_id\x18\x02 \x01(\tH\x00R\x13integratedAccountId\x88\x01\x01\x12\x19\n" +
@@ -1597,20 +1741,39 @@ const file_sando_proxy_v1_proxy_proto_rawDesc = "" +
 	"\x16_integrated_account_idB\b\n" +
 	"\x06_query\"?\n" +
 	"\x0eDeleteResponse\x12-\n" +
-	"\x06result\x18\x01 \x01(\v2\x15.sando.rpc.v1.RawJsonR\x06result\"\xb1\x02\n" +
+	"\x06result\x18\x01 \x01(\v2\x15.sando.rpc.v1.RawJsonR\x06result\"\x8c\x03\n" +
 	"\rInvokeRequest\x12%\n" +
 	"\bresource\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18dR\bresource\x12!\n" +
 	"\x06method\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18dR\x06method\x12\x13\n" +
 	"\x02id\x18\x03 \x01(\tH\x00R\x02id\x88\x01\x01\x127\n" +
 	"\x15integrated_account_id\x18\x04 \x01(\tH\x01R\x13integratedAccountId\x88\x01\x01\x12$\n" +
 	"\x05query\x18\x05 \x01(\tB\t\xbaH\x06r\x04\x18\x80\x80\x01H\x02R\x05query\x88\x01\x01\x12.\n" +
-	"\x04body\x18\x06 \x01(\v2\x15.sando.rpc.v1.RawJsonH\x03R\x04body\x88\x01\x01B\x05\n" +
+	"\x04body\x18\x06 \x01(\v2\x15.sando.rpc.v1.RawJsonH\x03R\x04body\x88\x01\x01\x12\x19\n" +
+	"\x05limit\x18\a \x01(\x05H\x04R\x05limit\x88\x01\x01\x12$\n" +
+	"\vnext_cursor\x18\b \x01(\tH\x05R\n" +
+	"nextCursor\x88\x01\x01B\x05\n" +
 	"\x03_idB\x18\n" +
 	"\x16_integrated_account_idB\b\n" +
 	"\x06_queryB\a\n" +
-	"\x05_body\"?\n" +
+	"\x05_bodyB\b\n" +
+	"\x06_limitB\x0e\n" +
+	"\f_next_cursor\"\xea\x02\n" +
 	"\x0eInvokeResponse\x12-\n" +
-	"\x06result\x18\x01 \x01(\v2\x15.sando.rpc.v1.RawJsonR\x06result\"\xe5\x01\n" +
+	"\x06result\x18\x01 \x01(\v2\x15.sando.rpc.v1.RawJsonR\x06result\x12$\n" +
+	"\vnext_cursor\x18\x02 \x01(\tH\x00R\n" +
+	"nextCursor\x88\x01\x01\x12$\n" +
+	"\vprev_cursor\x18\x03 \x01(\tH\x01R\n" +
+	"prevCursor\x88\x01\x01\x12&\n" +
+	"\fresult_count\x18\x04 \x01(\x05H\x02R\vresultCount\x88\x01\x01\x12\x19\n" +
+	"\x05limit\x18\x05 \x01(\x05H\x03R\x05limit\x88\x01\x01\x12\x19\n" +
+	"\x05total\x18\x06 \x01(\x05H\x04R\x05total\x88\x01\x01\x121\n" +
+	"\x04meta\x18\a \x01(\v2\x18.sando.proxy.v1.ListMetaH\x05R\x04meta\x88\x01\x01B\x0e\n" +
+	"\f_next_cursorB\x0e\n" +
+	"\f_prev_cursorB\x0f\n" +
+	"\r_result_countB\b\n" +
+	"\x06_limitB\b\n" +
+	"\x06_totalB\a\n" +
+	"\x05_meta\"\xe5\x01\n" +
 	"\x11UploadDescription\x127\n" +
 	"\x15integrated_account_id\x18\x01 \x01(\tH\x00R\x13integratedAccountId\x88\x01\x01\x12'\n" +
 	"\tfile_name\x18\x02 \x01(\tB\n" +
@@ -1679,73 +1842,77 @@ func file_sando_proxy_v1_proxy_proto_rawDescGZIP() []byte {
 	return file_sando_proxy_v1_proxy_proto_rawDescData
 }
 
-var file_sando_proxy_v1_proxy_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
+var file_sando_proxy_v1_proxy_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
 var file_sando_proxy_v1_proxy_proto_goTypes = []any{
 	(*ListRequest)(nil),       // 0: sando.proxy.v1.ListRequest
 	(*ListResponse)(nil),      // 1: sando.proxy.v1.ListResponse
-	(*ListAllRequest)(nil),    // 2: sando.proxy.v1.ListAllRequest
-	(*ListAllResponse)(nil),   // 3: sando.proxy.v1.ListAllResponse
-	(*ListAllSummary)(nil),    // 4: sando.proxy.v1.ListAllSummary
-	(*GetRequest)(nil),        // 5: sando.proxy.v1.GetRequest
-	(*GetResponse)(nil),       // 6: sando.proxy.v1.GetResponse
-	(*CreateRequest)(nil),     // 7: sando.proxy.v1.CreateRequest
-	(*CreateResponse)(nil),    // 8: sando.proxy.v1.CreateResponse
-	(*UpdateRequest)(nil),     // 9: sando.proxy.v1.UpdateRequest
-	(*UpdateResponse)(nil),    // 10: sando.proxy.v1.UpdateResponse
-	(*DeleteRequest)(nil),     // 11: sando.proxy.v1.DeleteRequest
-	(*DeleteResponse)(nil),    // 12: sando.proxy.v1.DeleteResponse
-	(*InvokeRequest)(nil),     // 13: sando.proxy.v1.InvokeRequest
-	(*InvokeResponse)(nil),    // 14: sando.proxy.v1.InvokeResponse
-	(*UploadDescription)(nil), // 15: sando.proxy.v1.UploadDescription
-	(*UploadRequest)(nil),     // 16: sando.proxy.v1.UploadRequest
-	(*UploadResponse)(nil),    // 17: sando.proxy.v1.UploadResponse
-	(*DownloadRequest)(nil),   // 18: sando.proxy.v1.DownloadRequest
-	(*DownloadResponse)(nil),  // 19: sando.proxy.v1.DownloadResponse
-	(*CustomRequest)(nil),     // 20: sando.proxy.v1.CustomRequest
-	(*CustomResponse)(nil),    // 21: sando.proxy.v1.CustomResponse
-	(*v1.RawJson)(nil),        // 22: sando.rpc.v1.RawJson
+	(*ListMeta)(nil),          // 2: sando.proxy.v1.ListMeta
+	(*ListAllRequest)(nil),    // 3: sando.proxy.v1.ListAllRequest
+	(*ListAllResponse)(nil),   // 4: sando.proxy.v1.ListAllResponse
+	(*ListAllSummary)(nil),    // 5: sando.proxy.v1.ListAllSummary
+	(*GetRequest)(nil),        // 6: sando.proxy.v1.GetRequest
+	(*GetResponse)(nil),       // 7: sando.proxy.v1.GetResponse
+	(*CreateRequest)(nil),     // 8: sando.proxy.v1.CreateRequest
+	(*CreateResponse)(nil),    // 9: sando.proxy.v1.CreateResponse
+	(*UpdateRequest)(nil),     // 10: sando.proxy.v1.UpdateRequest
+	(*UpdateResponse)(nil),    // 11: sando.proxy.v1.UpdateResponse
+	(*DeleteRequest)(nil),     // 12: sando.proxy.v1.DeleteRequest
+	(*DeleteResponse)(nil),    // 13: sando.proxy.v1.DeleteResponse
+	(*InvokeRequest)(nil),     // 14: sando.proxy.v1.InvokeRequest
+	(*InvokeResponse)(nil),    // 15: sando.proxy.v1.InvokeResponse
+	(*UploadDescription)(nil), // 16: sando.proxy.v1.UploadDescription
+	(*UploadRequest)(nil),     // 17: sando.proxy.v1.UploadRequest
+	(*UploadResponse)(nil),    // 18: sando.proxy.v1.UploadResponse
+	(*DownloadRequest)(nil),   // 19: sando.proxy.v1.DownloadRequest
+	(*DownloadResponse)(nil),  // 20: sando.proxy.v1.DownloadResponse
+	(*CustomRequest)(nil),     // 21: sando.proxy.v1.CustomRequest
+	(*CustomResponse)(nil),    // 22: sando.proxy.v1.CustomResponse
+	(*v1.RawJson)(nil),        // 23: sando.rpc.v1.RawJson
 }
 var file_sando_proxy_v1_proxy_proto_depIdxs = []int32{
-	22, // 0: sando.proxy.v1.ListResponse.result:type_name -> sando.rpc.v1.RawJson
-	1,  // 1: sando.proxy.v1.ListAllResponse.page:type_name -> sando.proxy.v1.ListResponse
-	4,  // 2: sando.proxy.v1.ListAllResponse.summary:type_name -> sando.proxy.v1.ListAllSummary
-	22, // 3: sando.proxy.v1.GetResponse.result:type_name -> sando.rpc.v1.RawJson
-	22, // 4: sando.proxy.v1.CreateRequest.body:type_name -> sando.rpc.v1.RawJson
-	22, // 5: sando.proxy.v1.CreateResponse.result:type_name -> sando.rpc.v1.RawJson
-	22, // 6: sando.proxy.v1.UpdateRequest.body:type_name -> sando.rpc.v1.RawJson
-	22, // 7: sando.proxy.v1.UpdateResponse.result:type_name -> sando.rpc.v1.RawJson
-	22, // 8: sando.proxy.v1.DeleteResponse.result:type_name -> sando.rpc.v1.RawJson
-	22, // 9: sando.proxy.v1.InvokeRequest.body:type_name -> sando.rpc.v1.RawJson
-	22, // 10: sando.proxy.v1.InvokeResponse.result:type_name -> sando.rpc.v1.RawJson
-	15, // 11: sando.proxy.v1.UploadRequest.description:type_name -> sando.proxy.v1.UploadDescription
-	22, // 12: sando.proxy.v1.UploadResponse.result:type_name -> sando.rpc.v1.RawJson
-	22, // 13: sando.proxy.v1.CustomRequest.body:type_name -> sando.rpc.v1.RawJson
-	22, // 14: sando.proxy.v1.CustomResponse.result:type_name -> sando.rpc.v1.RawJson
-	0,  // 15: sando.proxy.v1.ProxyService.List:input_type -> sando.proxy.v1.ListRequest
-	2,  // 16: sando.proxy.v1.ProxyService.ListAll:input_type -> sando.proxy.v1.ListAllRequest
-	5,  // 17: sando.proxy.v1.ProxyService.Get:input_type -> sando.proxy.v1.GetRequest
-	7,  // 18: sando.proxy.v1.ProxyService.Create:input_type -> sando.proxy.v1.CreateRequest
-	9,  // 19: sando.proxy.v1.ProxyService.Update:input_type -> sando.proxy.v1.UpdateRequest
-	11, // 20: sando.proxy.v1.ProxyService.Delete:input_type -> sando.proxy.v1.DeleteRequest
-	13, // 21: sando.proxy.v1.ProxyService.Invoke:input_type -> sando.proxy.v1.InvokeRequest
-	16, // 22: sando.proxy.v1.ProxyService.Upload:input_type -> sando.proxy.v1.UploadRequest
-	18, // 23: sando.proxy.v1.ProxyService.Download:input_type -> sando.proxy.v1.DownloadRequest
-	20, // 24: sando.proxy.v1.ProxyService.Custom:input_type -> sando.proxy.v1.CustomRequest
-	1,  // 25: sando.proxy.v1.ProxyService.List:output_type -> sando.proxy.v1.ListResponse
-	3,  // 26: sando.proxy.v1.ProxyService.ListAll:output_type -> sando.proxy.v1.ListAllResponse
-	6,  // 27: sando.proxy.v1.ProxyService.Get:output_type -> sando.proxy.v1.GetResponse
-	8,  // 28: sando.proxy.v1.ProxyService.Create:output_type -> sando.proxy.v1.CreateResponse
-	10, // 29: sando.proxy.v1.ProxyService.Update:output_type -> sando.proxy.v1.UpdateResponse
-	12, // 30: sando.proxy.v1.ProxyService.Delete:output_type -> sando.proxy.v1.DeleteResponse
-	14, // 31: sando.proxy.v1.ProxyService.Invoke:output_type -> sando.proxy.v1.InvokeResponse
-	17, // 32: sando.proxy.v1.ProxyService.Upload:output_type -> sando.proxy.v1.UploadResponse
-	19, // 33: sando.proxy.v1.ProxyService.Download:output_type -> sando.proxy.v1.DownloadResponse
-	21, // 34: sando.proxy.v1.ProxyService.Custom:output_type -> sando.proxy.v1.CustomResponse
-	25, // [25:35] is the sub-list for method output_type
-	15, // [15:25] is the sub-list for method input_type
-	15, // [15:15] is the sub-list for extension type_name
-	15, // [15:15] is the sub-list for extension extendee
-	0,  // [0:15] is the sub-list for field type_name
+	23, // 0: sando.proxy.v1.ListResponse.result:type_name -> sando.rpc.v1.RawJson
+	23, // 1: sando.proxy.v1.ListResponse.aggregations:type_name -> sando.rpc.v1.RawJson
+	2,  // 2: sando.proxy.v1.ListResponse.meta:type_name -> sando.proxy.v1.ListMeta
+	1,  // 3: sando.proxy.v1.ListAllResponse.page:type_name -> sando.proxy.v1.ListResponse
+	5,  // 4: sando.proxy.v1.ListAllResponse.summary:type_name -> sando.proxy.v1.ListAllSummary
+	23, // 5: sando.proxy.v1.GetResponse.result:type_name -> sando.rpc.v1.RawJson
+	23, // 6: sando.proxy.v1.CreateRequest.body:type_name -> sando.rpc.v1.RawJson
+	23, // 7: sando.proxy.v1.CreateResponse.result:type_name -> sando.rpc.v1.RawJson
+	23, // 8: sando.proxy.v1.UpdateRequest.body:type_name -> sando.rpc.v1.RawJson
+	23, // 9: sando.proxy.v1.UpdateResponse.result:type_name -> sando.rpc.v1.RawJson
+	23, // 10: sando.proxy.v1.DeleteResponse.result:type_name -> sando.rpc.v1.RawJson
+	23, // 11: sando.proxy.v1.InvokeRequest.body:type_name -> sando.rpc.v1.RawJson
+	23, // 12: sando.proxy.v1.InvokeResponse.result:type_name -> sando.rpc.v1.RawJson
+	2,  // 13: sando.proxy.v1.InvokeResponse.meta:type_name -> sando.proxy.v1.ListMeta
+	16, // 14: sando.proxy.v1.UploadRequest.description:type_name -> sando.proxy.v1.UploadDescription
+	23, // 15: sando.proxy.v1.UploadResponse.result:type_name -> sando.rpc.v1.RawJson
+	23, // 16: sando.proxy.v1.CustomRequest.body:type_name -> sando.rpc.v1.RawJson
+	23, // 17: sando.proxy.v1.CustomResponse.result:type_name -> sando.rpc.v1.RawJson
+	0,  // 18: sando.proxy.v1.ProxyService.List:input_type -> sando.proxy.v1.ListRequest
+	3,  // 19: sando.proxy.v1.ProxyService.ListAll:input_type -> sando.proxy.v1.ListAllRequest
+	6,  // 20: sando.proxy.v1.ProxyService.Get:input_type -> sando.proxy.v1.GetRequest
+	8,  // 21: sando.proxy.v1.ProxyService.Create:input_type -> sando.proxy.v1.CreateRequest
+	10, // 22: sando.proxy.v1.ProxyService.Update:input_type -> sando.proxy.v1.UpdateRequest
+	12, // 23: sando.proxy.v1.ProxyService.Delete:input_type -> sando.proxy.v1.DeleteRequest
+	14, // 24: sando.proxy.v1.ProxyService.Invoke:input_type -> sando.proxy.v1.InvokeRequest
+	17, // 25: sando.proxy.v1.ProxyService.Upload:input_type -> sando.proxy.v1.UploadRequest
+	19, // 26: sando.proxy.v1.ProxyService.Download:input_type -> sando.proxy.v1.DownloadRequest
+	21, // 27: sando.proxy.v1.ProxyService.Custom:input_type -> sando.proxy.v1.CustomRequest
+	1,  // 28: sando.proxy.v1.ProxyService.List:output_type -> sando.proxy.v1.ListResponse
+	4,  // 29: sando.proxy.v1.ProxyService.ListAll:output_type -> sando.proxy.v1.ListAllResponse
+	7,  // 30: sando.proxy.v1.ProxyService.Get:output_type -> sando.proxy.v1.GetResponse
+	9,  // 31: sando.proxy.v1.ProxyService.Create:output_type -> sando.proxy.v1.CreateResponse
+	11, // 32: sando.proxy.v1.ProxyService.Update:output_type -> sando.proxy.v1.UpdateResponse
+	13, // 33: sando.proxy.v1.ProxyService.Delete:output_type -> sando.proxy.v1.DeleteResponse
+	15, // 34: sando.proxy.v1.ProxyService.Invoke:output_type -> sando.proxy.v1.InvokeResponse
+	18, // 35: sando.proxy.v1.ProxyService.Upload:output_type -> sando.proxy.v1.UploadResponse
+	20, // 36: sando.proxy.v1.ProxyService.Download:output_type -> sando.proxy.v1.DownloadResponse
+	22, // 37: sando.proxy.v1.ProxyService.Custom:output_type -> sando.proxy.v1.CustomResponse
+	28, // [28:38] is the sub-list for method output_type
+	18, // [18:28] is the sub-list for method input_type
+	18, // [18:18] is the sub-list for extension type_name
+	18, // [18:18] is the sub-list for extension extendee
+	0,  // [0:18] is the sub-list for field type_name
 }
 
 func init() { file_sando_proxy_v1_proxy_proto_init() }
@@ -1755,31 +1922,32 @@ func file_sando_proxy_v1_proxy_proto_init() {
 	}
 	file_sando_proxy_v1_proxy_proto_msgTypes[0].OneofWrappers = []any{}
 	file_sando_proxy_v1_proxy_proto_msgTypes[1].OneofWrappers = []any{}
-	file_sando_proxy_v1_proxy_proto_msgTypes[2].OneofWrappers = []any{}
-	file_sando_proxy_v1_proxy_proto_msgTypes[3].OneofWrappers = []any{
+	file_sando_proxy_v1_proxy_proto_msgTypes[3].OneofWrappers = []any{}
+	file_sando_proxy_v1_proxy_proto_msgTypes[4].OneofWrappers = []any{
 		(*ListAllResponse_Page)(nil),
 		(*ListAllResponse_Summary)(nil),
 	}
-	file_sando_proxy_v1_proxy_proto_msgTypes[5].OneofWrappers = []any{}
-	file_sando_proxy_v1_proxy_proto_msgTypes[7].OneofWrappers = []any{}
-	file_sando_proxy_v1_proxy_proto_msgTypes[9].OneofWrappers = []any{}
-	file_sando_proxy_v1_proxy_proto_msgTypes[11].OneofWrappers = []any{}
-	file_sando_proxy_v1_proxy_proto_msgTypes[13].OneofWrappers = []any{}
+	file_sando_proxy_v1_proxy_proto_msgTypes[6].OneofWrappers = []any{}
+	file_sando_proxy_v1_proxy_proto_msgTypes[8].OneofWrappers = []any{}
+	file_sando_proxy_v1_proxy_proto_msgTypes[10].OneofWrappers = []any{}
+	file_sando_proxy_v1_proxy_proto_msgTypes[12].OneofWrappers = []any{}
+	file_sando_proxy_v1_proxy_proto_msgTypes[14].OneofWrappers = []any{}
 	file_sando_proxy_v1_proxy_proto_msgTypes[15].OneofWrappers = []any{}
-	file_sando_proxy_v1_proxy_proto_msgTypes[16].OneofWrappers = []any{
+	file_sando_proxy_v1_proxy_proto_msgTypes[16].OneofWrappers = []any{}
+	file_sando_proxy_v1_proxy_proto_msgTypes[17].OneofWrappers = []any{
 		(*UploadRequest_Description)(nil),
 		(*UploadRequest_Chunk)(nil),
 	}
-	file_sando_proxy_v1_proxy_proto_msgTypes[18].OneofWrappers = []any{}
 	file_sando_proxy_v1_proxy_proto_msgTypes[19].OneofWrappers = []any{}
 	file_sando_proxy_v1_proxy_proto_msgTypes[20].OneofWrappers = []any{}
+	file_sando_proxy_v1_proxy_proto_msgTypes[21].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_sando_proxy_v1_proxy_proto_rawDesc), len(file_sando_proxy_v1_proxy_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   22,
+			NumMessages:   23,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

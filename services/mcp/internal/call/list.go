@@ -30,6 +30,8 @@ type page struct {
 	// body is the page in sando's envelope, rows the array in it, count how many there are.
 	body, rows []byte
 	count      int
+	// whole says that the answer is no list after all.
+	whole bool
 }
 
 // list returns a page that stays below the bound: no more records are asked for than fit by what is known of their size, and a page that turns out
@@ -37,7 +39,7 @@ type page struct {
 func (l *lister) list(ctx context.Context, in Input, fetch func(ctx context.Context, limit int) (page, error)) ([]byte, error) {
 	op := in.Tool.Operation
 	asked := in.Arguments.Limit()
-	limit, note := asked, ""
+	limit, note, beside := asked, "", 0
 	switch fit, known := l.sizes.fitting(op, in.MaxBytes); {
 	case asked == 0:
 		limit = fit
@@ -61,6 +63,7 @@ func (l *lister) list(ctx context.Context, in Input, fetch func(ctx context.Cont
 		if err != nil || sent(body) <= in.MaxBytes {
 			return body, err
 		}
+		beside = sent(got.body) - twice(got.rows)
 		if limit == 1 {
 			if sent(got.body) <= in.MaxBytes {
 				return got.body, nil // its limit has to say it
@@ -70,28 +73,79 @@ func (l *lister) list(ctx context.Context, in Input, fetch func(ctx context.Cont
 		fit := max(1, rowsWithin(got.rows, in.MaxBytes-(sent(body)-twice(got.rows))-noteRoom))
 		limit, note = min(fit, limit-1), cutNote(fit, max(asked, limit), in.MaxBytes)
 	}
+	if beside > in.MaxBytes-noteRoom {
+		return nil, rpcerr.Newf(rpcerr.ResultTooLarge, "what stands beside the records takes %d bytes; this server allows %d", beside, in.MaxBytes).
+			WithFix("Ask for fewer groups in aggs, or raise max_result_bytes of the MCP server.")
+	}
 	return nil, tooLarge(in, "one record alone takes more than the %d bytes that this server allows", in.MaxBytes)
 }
 
 // list reads a page of a catalog operation.
 func (p *Proxy) list(ctx context.Context, in Input) ([]byte, error) {
+	op := in.Tool.Operation
+	fetch := func(ctx context.Context, limit int) (page, error) {
+		ask := p.listed
+		if op.GetKind() != catalogv1.Kind_KIND_LIST {
+			ask = p.invoked
+		}
+		got, err := ask(ctx, in, int32(limit))
+		got.body, got.rows = unicodeOnly(got.body), unicodeOnly(got.rows)
+		return got, err
+	}
+	if op.GetResponse().GetShape() != catalog.ShapeAny {
+		return p.lister.list(ctx, in, fetch)
+	}
+	// It may be a list or not, which is seen when it has come.
+	got, err := fetch(ctx, in.Arguments.Limit())
+	switch {
+	case err != nil:
+		return nil, err
+	case got.whole:
+		return fitWhole(in, envelope(got.rows), got.rows)
+	case sent(got.body) <= in.MaxBytes:
+		return got.body, nil
+	default:
+		return p.lister.list(ctx, in, fetch)
+	}
+}
+
+// listed asks for a page of a resource; limit 0 for the default.
+func (p *Proxy) listed(ctx context.Context, in Input, limit int32) (page, error) {
 	_, resource, _ := catalog.SplitID(in.Tool.Operation.GetId())
 	req := &proxyv1.ListRequest{
-		Resource:            resource,
-		IntegratedAccountId: accountOf(ctx),
-		NextCursor:          optional(in.Arguments.Cursor()),
-		Query:               optional(in.Arguments.Query()),
+		Resource: resource, IntegratedAccountId: accountOf(ctx),
+		NextCursor: optional(in.Arguments.Cursor()), Query: optional(in.Arguments.Query()),
 	}
-	return p.lister.list(ctx, in, func(ctx context.Context, limit int) (page, error) {
-		req.Limit = new(int32(limit))
-		res, err := p.proxy.List(ctx, req)
-		if err != nil {
-			return page{}, err
-		}
-		rows := res.GetResult().GetJson()
-		body, err := access.JSON().Append(make([]byte, 0, len(rows)+256), res)
-		return page{body: body, rows: rows, count: int(res.GetResultCount())}, err
-	})
+	if limit > 0 {
+		req.Limit = &limit
+	}
+	res, err := p.proxy.List(ctx, req)
+	if err != nil {
+		return page{}, err
+	}
+	got := page{rows: res.GetResult().GetJson(), count: int(res.GetResultCount()), whole: res.GetLimit() == 0}
+	got.body, err = access.JSON().Append(make([]byte, 0, len(got.rows)+256), res)
+	return got, err
+}
+
+// invoked asks for a page of what a custom method answers; limit 0 for the default.
+func (p *Proxy) invoked(ctx context.Context, in Input, limit int32) (page, error) {
+	_, resource, method := catalog.SplitID(in.Tool.Operation.GetId())
+	v := in.Arguments
+	req := &proxyv1.InvokeRequest{
+		Resource: resource, Method: method, Id: optional(v.ID()), IntegratedAccountId: accountOf(ctx),
+		NextCursor: optional(v.Cursor()), Query: optional(v.Query()), Body: rawBody(v),
+	}
+	if limit > 0 {
+		req.Limit = &limit
+	}
+	res, err := p.proxy.Invoke(ctx, req)
+	if err != nil {
+		return page{}, err
+	}
+	got := page{rows: res.GetResult().GetJson(), count: int(res.GetResultCount()), whole: res.Limit == nil}
+	got.body, err = access.JSON().Append(make([]byte, 0, len(got.rows)+256), res)
+	return got, err
 }
 
 func cutNote(rows, of, bound int) string {

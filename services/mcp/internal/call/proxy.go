@@ -6,8 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"net/url"
-	"strconv"
 
 	"connectrpc.com/connect/v2"
 
@@ -46,13 +44,14 @@ func (p *Proxy) Call(ctx context.Context, in Input) ([]byte, error) {
 		info.RequestHeader().Set(headerIdempotencyKey, in.Key)
 	}
 	op := in.Tool.Operation
-	if op.GetKind() == catalogv1.Kind_KIND_LIST && op.GetResponse().GetShape() == catalog.ShapeArray {
+	if catalog.Pages(op) {
 		return p.list(ctx, in)
 	}
 	data, err := p.one(ctx, op, in.Arguments)
 	if err != nil {
 		return nil, err
 	}
+	data = unicodeOnly(data)
 	return fitWhole(in, envelope(data), data)
 }
 
@@ -80,9 +79,6 @@ func (p *Proxy) one(ctx context.Context, op *catalogv1.Operation, v *argument.Va
 		return p.upload(ctx, v)
 	case op.GetBinary():
 		return p.download(ctx, v)
-	}
-	if limit := v.Limit(); limit > 0 {
-		query = optional(withLimit(v.Query(), limit))
 	}
 	return result(p.proxy.Invoke(ctx, &proxyv1.InvokeRequest{
 		Resource: resource, Method: method, Id: optional(v.ID()), IntegratedAccountId: account, Query: query, Body: body,
@@ -182,12 +178,4 @@ func rawBody(v *argument.Values) *rpcv1.RawJson {
 		return &rpcv1.RawJson{Json: body}
 	}
 	return nil
-}
-
-func withLimit(query string, limit int) string {
-	pair := url.QueryEscape(catalog.ArgumentLimit) + "=" + strconv.Itoa(limit)
-	if query == "" {
-		return pair
-	}
-	return query + "&" + pair
 }

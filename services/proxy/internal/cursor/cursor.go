@@ -34,11 +34,14 @@ type Position struct {
 	// Size is the page size that the page at Upstream was asked for with, when
 	// the list goes on inside of it; else 0.
 	Size int
-	// After is the id of the last row handed out of that page, as JSON.
-	After string
+	// After is the identity of the last row handed out: its id as JSON or, where
+	// rows have none, a digest of the row. Earlier are the marks of those before,
+	// the latest first, where the list is walked by position.
+	After   string
+	Earlier [2]uint64
 	// Skip is the number of rows handed out of that page.
 	Skip int
-	// Trail remembers where the walk came by.
+	// Trail remembers where the walk came by, where the provider has cursors.
 	Trail Trail
 }
 
@@ -94,10 +97,13 @@ func (p Position) encode() []byte {
 		b = binary.AppendUvarint(b, uint64(len(text)))
 		b = append(b, text...)
 	}
-	for _, n := range []uint64{
-		uint64(p.Offset), uint64(p.Size), uint64(p.Skip),
-		p.Trail.mark, uint64(p.Trail.steps), uint64(p.Trail.reach),
-	} {
+	// A trail has a reach, so that what comes without one are marks of rows. The
+	// version before takes them for a trail that has not begun.
+	mark, steps := p.Trail.mark, uint64(p.Trail.steps)
+	if p.Trail.reach == 0 {
+		mark, steps = p.Earlier[0], p.Earlier[1]
+	}
+	for _, n := range []uint64{uint64(p.Offset), uint64(p.Size), uint64(p.Skip), mark, steps, uint64(p.Trail.reach)} {
 		b = binary.AppendUvarint(b, n)
 	}
 	return b
@@ -110,7 +116,12 @@ func decode(b []byte) (Position, error) {
 	r := reader{rest: b[1:]}
 	p := Position{Upstream: r.text(), After: r.text()}
 	p.Offset, p.Size, p.Skip = int64(r.number()), int(r.number()), int(r.number())
-	p.Trail = Trail{mark: r.number(), steps: uint32(r.number()), reach: uint32(r.number())}
+	mark, steps, reach := r.number(), r.number(), uint32(r.number())
+	if reach > 0 {
+		p.Trail = Trail{mark: mark, steps: uint32(steps), reach: reach}
+	} else {
+		p.Earlier = [2]uint64{mark, steps}
+	}
 	if r.bad || len(r.rest) > 0 {
 		return Position{}, fmt.Errorf("%w: a broken layout", ErrInvalid)
 	}

@@ -2,7 +2,9 @@ package relay
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"strconv"
@@ -177,27 +179,39 @@ func (c *call) bind(q query.Query, aim *Aim) error {
 	if err := c.page(limit, limited, next, continued); err != nil {
 		return err
 	}
-	if c.op.Pages {
-		c.binding = q.Binding("fields")
+	if c.op.List {
+		c.binding = c.rows(q)
 	}
 	bound, err := c.op.Bind(c.id, slices.Clone(q), c.body)
 	c.bound = bound
 	return err
 }
 
+// rows is what chooses the rows of a list, in one fixed form: cursors are bound
+// to it.
+func (c *call) rows(q query.Query) string {
+	binding := q.Binding("fields")
+	if c.id != "" {
+		binding += " id " + c.id
+	}
+	if len(c.body) > 0 {
+		binding = fmt.Sprintf("%s body %x", binding, sha256.Sum256(c.body))
+	}
+	return binding
+}
+
 // page reads limit and next_cursor.
 func (c *call) page(limit string, limited bool, next string, continued bool) error {
-	listing := c.op.List || c.op.GetKind() == catalogv1.Kind_KIND_LIST
 	switch {
-	case limited && !listing:
-		return rpcerr.Invalid(catalog.ArgumentLimit, "this operation is not paged")
-	case continued && !listing:
-		return rpcerr.Invalid(catalog.ArgumentCursor, "this operation is not paged")
-	case next != "" && !c.op.Pages:
+	case limited && !c.op.List:
+		return rpcerr.Invalid(catalog.ArgumentLimit, "this operation answers no list").WithFix("Leave limit out.")
+	case next != "" && c.op.GetKind() == catalogv1.Kind_KIND_LIST && !c.op.List:
 		return invalidCursor(nil)
+	case continued && !c.op.List:
+		return rpcerr.Invalid(catalog.ArgumentCursor, "this operation answers no list").WithFix("Leave next_cursor out.")
 	}
 	c.cursor = next
-	if !limited || !c.op.List {
+	if !limited {
 		return nil
 	}
 	most := c.maxSize()

@@ -2,6 +2,7 @@ package relay
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
 	"strings"
@@ -10,7 +11,7 @@ import (
 	"github.com/sando-dev/sando/catalog"
 	catalogv1 "github.com/sando-dev/sando/gen/sando/catalog/v1"
 	"github.com/sando-dev/sando/kit/redact"
-	"github.com/sando-dev/sando/services/proxy/internal/credential"
+	"github.com/sando-dev/sando/services/proxy/internal/splice"
 )
 
 const (
@@ -31,20 +32,24 @@ type complaint struct {
 }
 
 // hear reads a provider's error.
-func hear(lease *credential.Lease, body io.Reader) complaint {
-	return complaintOf(lease.Provider.GetErrorFormat(), errorOf(lease.Secrets(), body))
+func (s *Service) hear(ctx context.Context, c *call, body io.Reader) complaint {
+	text, replaced := errorOf(c.lease.Secrets(), body)
+	s.observer.replaced(ctx, c.op.GetId(), replaced)
+	return complaintOf(c.lease.Provider.GetErrorFormat(), text)
 }
 
-// errorOf reads the body of an error, as far as it goes, without the secrets.
-func errorOf(secrets redact.Secrets, body io.Reader) []byte {
+// errorOf reads the body of an error, as far as it goes, as UTF-8 and without the
+// secrets. It says how many bytes were replaced.
+func errorOf(secrets redact.Secrets, body io.Reader) (text []byte, replaced int) {
 	text, err := io.ReadAll(io.LimitReader(body, errorBody+1))
+	text, replaced = splice.Text(text)
 	switch {
 	case len(text) > errorBody:
-		return secrets.Cut(text[:errorBody])
+		return secrets.Cut(text[:errorBody]), replaced
 	case err != nil: // what cannot be read of an error is missed by nobody
-		return secrets.Cut(text)
+		return secrets.Cut(text), replaced
 	default:
-		return secrets.Bytes(text)
+		return secrets.Bytes(text), replaced
 	}
 }
 

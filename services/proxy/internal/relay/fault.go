@@ -17,7 +17,7 @@ import (
 // refusal turns the provider's answer into our error: its status for a 4xx,
 // 502 or 504 for its own faults, and its words, redacted.
 func (s *Service) refusal(ctx context.Context, c *call, resp *upstream.Response) error {
-	heard := hearAll(c.lease, resp)
+	heard := s.hearAll(ctx, c, resp)
 	p := c.lease.Provider
 	switch resp.Status {
 	case http.StatusUnauthorized:
@@ -136,6 +136,11 @@ func (s *Service) unreadable(ctx context.Context, err error, fault func(rpcerr.C
 		return fault(access.CodeUpstreamBadResponse, "the provider's answer broke off")
 	case errors.As(err, &malformed):
 		return fault(access.CodeUpstreamBadResponse, "the provider's answer is not JSON")
+	case errors.Is(err, splice.ErrCursor):
+		return fault(access.CodeUpstreamBadResponse, "the provider's next cursor is neither text nor null")
+	case errors.Is(err, splice.ErrAggregations):
+		return rpcerr.New(rpcerr.ResultTooLarge, "the aggregations have more than 1 MiB").WithCause(err).
+			WithFix("Ask for fewer groups, for example by options.size.")
 	case errors.Is(err, splice.ErrNoData), errors.Is(err, splice.ErrShape):
 		return fault(access.CodeUpstreamBadResponse, "the provider's answer does not hold the data where its documents say")
 	case errors.Is(err, errCircle):

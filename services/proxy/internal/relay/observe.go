@@ -29,6 +29,7 @@ type observer struct {
 	measures, traces bool
 
 	duration, wait metric.Float64Histogram
+	text           metric.Int64Counter
 	tracer         trace.Tracer
 	// sets holds the attributes of each operation and outcome, which would
 	// otherwise be made anew for each call.
@@ -54,7 +55,20 @@ func newObserver(t telemetry.Telemetry) (*observer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("relay: %w", err)
 	}
+	o.text, err = t.MeterProvider.Meter(instrumentation).Int64Counter(
+		"sando.proxy.text.replaced", metric.WithUnit("By"),
+		metric.WithDescription("Bytes of providers' answers that were not UTF-8 and were replaced by U+FFFD, by operation."))
+	if err != nil {
+		return nil, fmt.Errorf("relay: %w", err)
+	}
 	return o, nil
+}
+
+// replaced counts bytes of an answer that were not UTF-8.
+func (o *observer) replaced(ctx context.Context, operation string, n int) {
+	if n > 0 && o.measures {
+		o.text.Add(ctx, int64(n), metric.WithAttributes(attribute.String("operation", operation)))
+	}
 }
 
 // waited notes a call that did not get rate budget at once.

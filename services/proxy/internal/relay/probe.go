@@ -80,7 +80,7 @@ func (s *Service) verify(ctx context.Context, c *call) (*Finding, error) {
 	defer resp.Body.Close()
 	switch resp.Status {
 	case http.StatusUnauthorized, http.StatusForbidden:
-		heard := hear(c.lease, resp.Body)
+		heard := s.hear(ctx, c, resp.Body)
 		if foreign(c.lease.Provider, resp, heard) {
 			return nil, edgePage(c.lease.Provider, resp, heard)
 		}
@@ -140,7 +140,7 @@ func (s *Service) try(ctx context.Context, c *call, p *route.Provider, id string
 	if err != nil {
 		return "error"
 	}
-	heard := hearAll(c.lease, resp)
+	heard := s.hearAll(ctx, c, resp)
 	switch {
 	case resp.Status/100 == 2:
 		return "ok"

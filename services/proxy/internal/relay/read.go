@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 
+	"github.com/sando-dev/sando/catalog"
 	"github.com/sando-dev/sando/kit/rpcerr"
 	"github.com/sando-dev/sando/services/proxy/internal/splice"
 	"github.com/sando-dev/sando/services/proxy/internal/upstream"
@@ -19,6 +20,12 @@ type Result struct {
 	Count, Limit int
 	// Total is the number of all matches; -1 where the provider does not say.
 	Total int64
+	// Aggregations is what the provider computed over the matches, as JSON; empty
+	// when nothing was asked for.
+	Aggregations string
+	// Shifted says that the page begins elsewhere than where the one before it
+	// ended, because the list has changed.
+	Shifted bool
 }
 
 // A Typed writer wants to know the media type of bytes that are handed on as
@@ -68,14 +75,15 @@ func (s *Service) readPage(ctx context.Context, c *call, dst io.Writer) (Result,
 	if err != nil {
 		return Result{}, err
 	}
+	if !page.List {
+		return Result{}, w.whole()
+	}
 	if page.Rows == 0 {
 		if _, err := io.WriteString(dst, "[]"); err != nil {
 			return Result{}, written(ctx, err)
 		}
 	}
-	result := Result{List: true, Count: page.Rows, Limit: w.limit, Total: page.Total}
-	result.NextCursor, err = w.cursor()
-	return result, err
+	return w.result(&page)
 }
 
 func (s *Service) readSingle(ctx context.Context, c *call, dst io.Writer) error {
@@ -85,7 +93,9 @@ func (s *Service) readSingle(ctx context.Context, c *call, dst io.Writer) error 
 	}
 	defer resp.Body.Close()
 	makeRoom(dst, resp)
-	if _, err := c.op.Plan.Copy(dst, resp.Body, splice.Window{}); err != nil {
+	page, err := c.op.Plan.Copy(dst, resp.Body, splice.Window{})
+	s.observer.replaced(ctx, c.op.GetId(), page.Replaced)
+	if err != nil {
 		return s.unanswered(ctx, c, err)
 	}
 	return nil
@@ -110,6 +120,9 @@ func (s *Service) readRaw(ctx context.Context, c *call, dst io.Writer) error {
 	}
 	q := c.bound.Query
 	if c.op.List {
+		if err := w.rawPage(); err != nil {
+			return err
+		}
 		q = w.query()
 	}
 	resp, err := s.send(ctx, c, c.shipment(q))
@@ -121,6 +134,20 @@ func (s *Service) readRaw(ctx context.Context, c *call, dst io.Writer) error {
 		typed.ContentType(mediaTypeOf(c.lease, resp))
 	}
 	return s.pour(ctx, c, dst, resp.Body)
+}
+
+// rawPage refuses what cannot be had in the provider's own bytes: a page that is
+// cut here.
+func (w *walk) rawPage() error {
+	switch {
+	case w.c.limit > 0 && w.c.op.GetPaging().GetSizeParameter() == "":
+		return rpcerr.Invalid(catalog.ArgumentLimit, "the provider does not page this list, and "+headerRaw+" leaves it whole").
+			WithFix("Leave out limit or " + headerRaw + ".")
+	case w.c.cursor != "" && (w.c.op.Local || w.at.Size > 0):
+		return rpcerr.Invalid(catalog.ArgumentCursor, "goes on inside of a page of the provider, and "+headerRaw+" leaves that whole").
+			WithFix("Leave out next_cursor or " + headerRaw + ".")
+	}
+	return nil
 }
 
 // pour copies bytes and tells which side failed.

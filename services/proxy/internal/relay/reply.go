@@ -2,6 +2,7 @@ package relay
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -45,11 +46,16 @@ var (
 )
 
 // keep reads the whole answer to a write, as it is recorded.
-func (s *Service) keep(c *call, resp *upstream.Response) (*writes.Answer, error) {
+func (s *Service) keep(ctx context.Context, c *call, resp *upstream.Response) (*writes.Answer, error) {
 	defer resp.Body.Close()
 	body := &bounded{most: s.Limits.Answer}
 	if _, err := io.Copy(body, resp.Body); err != nil {
 		return nil, err
+	}
+	if c.form() != formRaw && c.form() != formCustomRaw {
+		// The answer is recorded as it came, and made UTF-8 whenever it is told.
+		_, replaced := splice.Text(body.Bytes())
+		s.observer.replaced(ctx, c.op.GetId(), replaced)
 	}
 	a := &writes.Answer{Status: resp.Status, Body: body.Bytes()}
 	if mediaType := mediaTypeOf(c.lease, resp); mediaType != "" {
@@ -98,6 +104,7 @@ func (c *call) data(mediaType string, body []byte) ([]byte, error) {
 
 // whole takes a body of any kind as the data: as a string where it is text.
 func whole(mediaType string, body []byte) ([]byte, error) {
+	body, _ = splice.Text(body)
 	switch {
 	case len(body) == 0:
 		return []byte("null"), nil

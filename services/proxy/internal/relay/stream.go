@@ -30,7 +30,10 @@ func (s *Service) Stream(ctx context.Context, aim *Aim, lines bool, dst io.Write
 func (s *Service) stream(ctx context.Context, c *call, lines bool, dst io.Writer, page func(Result) error) (Summary, error) {
 	var sum Summary
 	if !c.op.List {
-		return sum, rpcerr.Newf(rpcerr.ValidationFailed, "%s does not answer a list", c.op.GetId()).WithFix("Use List or Get.")
+		return sum, noList(c)
+	}
+	if c.raw {
+		return sum, rpcerr.Invalid(headerRaw, "a stream of rows is not the provider's own bytes").WithFix("Leave out " + headerRaw + ", or ask for pages.")
 	}
 	w, err := s.newWalk(c, c.maxSize())
 	if err != nil {
@@ -51,13 +54,16 @@ func (s *Service) stream(ctx context.Context, c *call, lines bool, dst io.Writer
 		if err != nil {
 			return sum, err
 		}
+		if !rows.List {
+			return sum, noList(c)
+		}
 		if rows.Rows == 0 && !lines {
 			if _, err := io.WriteString(dst, "[]"); err != nil {
 				return sum, written(ctx, err)
 			}
 		}
-		result := Result{List: true, Count: rows.Rows, Limit: w.limit, Total: rows.Total}
-		if result.NextCursor, err = w.cursor(); err != nil {
+		result, err := w.result(&rows)
+		if err != nil {
 			return sum, err
 		}
 		if err := page(result); err != nil {
@@ -67,4 +73,8 @@ func (s *Service) stream(ctx context.Context, c *call, lines bool, dst io.Writer
 		sum.Pages++
 	}
 	return sum, nil
+}
+
+func noList(c *call) error {
+	return rpcerr.Newf(rpcerr.ValidationFailed, "%s does not answer a list", c.op.GetId()).WithFix("Use List or Get.")
 }

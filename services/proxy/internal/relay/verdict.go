@@ -15,7 +15,7 @@ import (
 // takes that one for the call and returns nil: the call did nothing and may be
 // sent once more. Else it is the error to answer.
 func (s *Service) challenge(ctx context.Context, c *call, resp *upstream.Response) error {
-	heard := hearAll(c.lease, resp)
+	heard := s.hearAll(ctx, c, resp)
 	if renewed, err := s.renewed(ctx, c); renewed || err != nil {
 		return err
 	}
@@ -105,7 +105,7 @@ func (s *Service) verdict(ctx context.Context, c *call) (verdict, error) {
 	if err != nil {
 		return credentialUnclear, s.unanswered(ctx, c, err)
 	}
-	heard := hearAll(c.lease, resp)
+	heard := s.hearAll(ctx, c, resp)
 	switch {
 	case resp.Status/100 == 2:
 		return credentialWorks, nil
@@ -117,9 +117,9 @@ func (s *Service) verdict(ctx context.Context, c *call) (verdict, error) {
 }
 
 // hearAll reads a provider's error and closes it.
-func hearAll(lease *credential.Lease, resp *upstream.Response) complaint {
+func (s *Service) hearAll(ctx context.Context, c *call, resp *upstream.Response) complaint {
 	defer resp.Body.Close()
-	return hear(lease, resp.Body)
+	return s.hear(ctx, c, resp.Body)
 }
 
 // foreign says whether an error is not the provider's but that of something in

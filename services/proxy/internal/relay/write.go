@@ -174,7 +174,7 @@ func (d *delivery) send(waiting, sending context.Context, permit budget.Permit) 
 func (d *delivery) settle(ctx context.Context, resp *upstream.Response) (Reply, error) {
 	switch resp.Status / 100 {
 	case 2:
-		answer, err := d.s.keep(d.c, resp)
+		answer, err := d.s.keep(ctx, d.c, resp)
 		if err != nil {
 			// The provider has taken the write, but not said what became of it.
 			return Reply{}, d.unknown(ctx, err)

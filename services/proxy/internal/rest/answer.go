@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/sando-dev/sando/services/proxy/internal/relay"
 )
@@ -58,9 +59,22 @@ func (e envelope) close(result relay.Result) error {
 			tail = append(tail, `,"total":`...)
 			tail = strconv.AppendInt(tail, result.Total, 10)
 		}
+		tail = appendBeside(tail, result)
 	}
 	_, err := e.w.Write(append(tail, '}'))
 	return err
+}
+
+// appendBeside writes what stands in an envelope only when there is something to
+// say.
+func appendBeside(b []byte, result relay.Result) []byte {
+	if result.Aggregations != "" {
+		b = append(append(b, `,"aggregations":`...), result.Aggregations...)
+	}
+	if result.Shifted {
+		b = append(b, `,"meta":{"shifted":true}`...)
+	}
+	return b
 }
 
 // appendCursor writes a cursor, which is base64url, or null.
@@ -73,13 +87,17 @@ func appendCursor(b []byte, cursor string) []byte {
 	return append(b, '"')
 }
 
+// lineBreaks may stand between the tokens of aggregations, but not in a line.
+var lineBreaks = strings.NewReplacer("\n", "", "\r", "") //nolint:gochecknoglobals // nothing changes it
+
 // pageLine stands behind the rows of a page in a stream of lines.
 func pageLine(result relay.Result) []byte {
+	result.Aggregations = lineBreaks.Replace(result.Aggregations)
 	line := append(make([]byte, 0, 256), `{"page":{"next_cursor":`...)
 	line = appendCursor(line, result.NextCursor)
 	line = append(line, `,"result_count":`...)
 	line = strconv.AppendInt(line, int64(result.Count), 10)
-	return append(line, "}}\n"...)
+	return append(appendBeside(line, result), "}}\n"...)
 }
 
 // summaryLine ends a stream of lines; one without it broke off.

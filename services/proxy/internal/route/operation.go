@@ -29,9 +29,11 @@ type Operation struct {
 	Resource, Method string
 	// Writes says that the operation changes something.
 	Writes bool
-	// List says that the data is a list; Pages that the list goes on with
-	// next_cursor.
-	List, Pages bool
+	// List says that the data is a list, or may be one where Plan.ArrayOrNot says
+	// so; it goes on with next_cursor.
+	List bool
+	// Local says that the whole list comes at once and is paged here.
+	Local bool
 	// Raw says that the call is not the catalog's, but the caller's own.
 	Raw bool
 	// Plan finds the data in the answer.
@@ -81,12 +83,13 @@ func newOperation(p *Provider, op *catalogv1.Operation) *Operation {
 	o := &Operation{
 		Operation: op, Provider: p, Resource: resource, Method: method,
 		Writes: op.GetEffect() != catalogv1.Effect_EFFECT_READ,
-		List:   res.GetShape() == catalog.ShapeArray,
-		Pages:  catalog.Pages(op),
+		List:   catalog.Pages(op),
+		Local:  catalog.Local(op),
 		Plan: splice.Plan{
 			DataKeys: res.GetDataKeys(), ObjectKeys: res.GetObjectKeys(), OrWhole: res.GetOrWhole(),
-			Array:   res.GetShape() == catalog.ShapeArray,
-			NextKey: op.GetPaging().GetNextKey(), TotalKey: op.GetPaging().GetTotalKey(), IDKey: res.GetIdKey(),
+			Array: res.GetShape() == catalog.ShapeArray, ArrayOrNot: catalog.Pages(op) && res.GetShape() == catalog.ShapeAny,
+			NextKey: op.GetPaging().GetNextKey(), TotalKey: op.GetPaging().GetTotalKey(),
+			AggregationsKey: res.GetAggregationsKey(), IDKey: res.GetIdKey(),
 		},
 		Target:  newTarget(req, op.GetId(), op.GetRateLimitPerMinute()),
 		refused: map[string]string{},
@@ -136,7 +139,7 @@ func (o *Operation) refusePaging() {
 	paging := o.GetPaging()
 	own(paging.GetSizeParameter(), catalog.ArgumentLimit)
 	own(paging.GetPositionParameter(), catalog.ArgumentCursor)
-	if o.Pages {
+	if o.List {
 		own("size", catalog.ArgumentLimit)
 		own("cursor", catalog.ArgumentCursor)
 	}

@@ -42,11 +42,26 @@ func listResponse(data []byte, result relay.Result) *proxyv1.ListResponse {
 	if result.NextCursor != "" {
 		res.NextCursor = &result.NextCursor
 	}
-	if result.Total >= 0 {
-		total := int32(result.Total)
-		res.Total = &total
+	res.Total, res.Meta = totalOf(result), metaOf(result)
+	if result.Aggregations != "" {
+		res.Aggregations = &rpcv1.RawJson{Json: []byte(result.Aggregations)}
 	}
 	return res
+}
+
+func totalOf(result relay.Result) *int32 {
+	if result.Total < 0 {
+		return nil
+	}
+	total := int32(result.Total)
+	return &total
+}
+
+func metaOf(result relay.Result) *proxyv1.ListMeta {
+	if !result.Shifted {
+		return nil
+	}
+	return &proxyv1.ListMeta{Shifted: true}
 }
 
 // ListAll streams every page of a resource.
@@ -116,12 +131,21 @@ func (p Proxy) Delete(ctx context.Context, r *proxyv1.DeleteRequest) (*proxyv1.D
 // Invoke calls a custom method of a resource or of one record.
 func (p Proxy) Invoke(ctx context.Context, r *proxyv1.InvokeRequest) (*proxyv1.InvokeResponse, error) {
 	data := p.message(ctx)
-	_, err := p.Relay.Do(ctx, &relay.Aim{
+	result, err := p.Relay.Do(ctx, &relay.Aim{
 		Account: r.GetIntegratedAccountId(), Resource: r.GetResource(), Method: r.GetMethod(), ID: r.GetId(),
-		Query: r.GetQuery(), Body: r.GetBody().GetJson(),
+		Query: r.GetQuery(), Body: r.GetBody().GetJson(), Limit: r.Limit, Cursor: r.GetNextCursor(),
 	}, data)
 	if err != nil {
 		return nil, err
 	}
-	return &proxyv1.InvokeResponse{Result: data.raw()}, nil
+	res := &proxyv1.InvokeResponse{Result: data.raw()}
+	if !result.List {
+		return res, nil
+	}
+	count, limit := int32(result.Count), int32(result.Limit)
+	res.ResultCount, res.Limit, res.Total, res.Meta = &count, &limit, totalOf(result), metaOf(result)
+	if result.NextCursor != "" {
+		res.NextCursor = &result.NextCursor
+	}
+	return res, nil
 }

@@ -128,7 +128,8 @@ type ProxyServiceClient interface {
 	// List returns one page of a resource.
 	List(context.Context, *v1.ListRequest) (*v1.ListResponse, error)
 	// ListAll streams every page of a resource, resumable by the cursor of the last page received. On REST: `GET /proxy/{resource}` with
-	// `Accept: application/x-ndjson`, one row a line, a `{"page":...}` line after each page and a `{"summary":...}` line at the end.
+	// `Accept: application/x-ndjson`, one row a line, a `{"page":...}` line after each page, with its `aggregations` and `meta`, and a `{"summary":...}`
+	// line at the end.
 	ListAll(context.Context, *v1.ListAllRequest) (ProxyServiceListAllClientStream, error)
 	// Get returns one record.
 	Get(context.Context, *v1.GetRequest) (*v1.GetResponse, error)
@@ -229,7 +230,8 @@ type ProxyServiceHandler interface {
 	// List returns one page of a resource.
 	List(context.Context, *v1.ListRequest) (*v1.ListResponse, error)
 	// ListAll streams every page of a resource, resumable by the cursor of the last page received. On REST: `GET /proxy/{resource}` with
-	// `Accept: application/x-ndjson`, one row a line, a `{"page":...}` line after each page and a `{"summary":...}` line at the end.
+	// `Accept: application/x-ndjson`, one row a line, a `{"page":...}` line after each page, with its `aggregations` and `meta`, and a `{"summary":...}`
+	// line at the end.
 	ListAll(context.Context, *v1.ListAllRequest, ProxyServiceListAllServerStream) error
 	// Get returns one record.
 	Get(context.Context, *v1.GetRequest) (*v1.GetResponse, error)
