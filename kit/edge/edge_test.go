@@ -186,6 +186,10 @@ func (f *fixture) mount(t testing.TB, streams *gateway.Streams) {
 			return errors.New("hunter2")
 		case "panic":
 			panic("hunter2")
+		case "read":
+			if _, err := io.Copy(io.Discard, r.Body); err != nil {
+				return err
+			}
 		case "large":
 			_, _ = io.WriteString(w, strings.Repeat("x", 200_000))
 		}

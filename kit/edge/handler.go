@@ -1,8 +1,6 @@
 package edge
 
 import (
-	"bytes"
-	"io"
 	"net/http"
 	"runtime/debug"
 	"strings"
@@ -28,6 +26,9 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header()["X-Content-Type-Options"] = nosniff
 	r = r.WithContext(interceptor.WithRequestID(r.Context(), id))
 	defer h.abort(r, id)
+	if r.Body != nil && r.Body != http.NoBody {
+		r.Body = sentBody{r.Body}
+	}
 	if h.isRPC(r) {
 		h.serveRPC(w, r, id)
 		return
@@ -71,23 +72,19 @@ func (h *handler) isRPC(r *http.Request) bool {
 	return h.rpc.has(r.URL.Path) || strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc")
 }
 
-// readWhole reads the body of a call of one message over HTTP/1.1 to its end
-// before the call is served: a handler may answer without looking for the end,
-// and a router that is still sending would take that for a broken connection.
-func (h *handler) readWhole(r *http.Request) error {
+// readWhole has the body of a call of one message over HTTP/1.1 read to its end
+// before anything is made of it: a handler may answer without looking for the
+// end, and a router that is still sending would take that for a broken
+// connection.
+func (h *handler) readWhole(r *http.Request) {
 	contentType := r.Header.Get("Content-Type")
 	one := strings.HasPrefix(contentType, "application/grpc-web") ||
 		strings.HasPrefix(contentType, "application/json") || strings.HasPrefix(contentType, "application/proto")
 	if r.ProtoMajor != 1 || !one || r.Body == nil || r.Body == http.NoBody {
-		return nil
+		return
 	}
 	const frame = 5 // flags and length of a gRPC-Web message
-	body, err := io.ReadAll(io.LimitReader(r.Body, h.o.MaxBody+frame+1))
-	if err != nil {
-		return err
-	}
-	r.Body = io.NopCloser(bytes.NewReader(body))
-	return nil
+	r.Body = &wholeBody{ReadCloser: r.Body, limit: h.o.MaxBody + frame + 1}
 }
 
 // serveRPC answers a procedure. What Connect answers without a body, a wrong
@@ -98,9 +95,7 @@ func (h *handler) serveRPC(w http.ResponseWriter, r *http.Request, id string) {
 		h.refuseRPC(w, r, id)
 		return
 	}
-	if err := h.readWhole(r); err != nil {
-		return // the caller broke off: there is nobody to answer
-	}
+	h.readWhole(r)
 	procedure.ServeHTTP(&rpcWriter{ResponseWriter: w, fail: func(code int) {
 		interceptor.TraceAnswer(w, r)
 		h.o.Errors.WriteHTTP(w, id, gateway.Unroutable(r, code))

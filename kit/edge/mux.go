@@ -88,7 +88,7 @@ func NewMux(o MuxOptions) *Mux {
 		draining:  newSignal(),
 	}
 	m.gateway = gateway.NewMux(gateway.Options{
-		JSON: o.JSON, Errors: o.Errors, NotFound: http.HandlerFunc(m.notFound),
+		JSON: o.JSON, Errors: o.Errors, Log: o.Log, NotFound: http.HandlerFunc(m.notFound),
 	})
 	return m
 }

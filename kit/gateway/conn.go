@@ -79,6 +79,7 @@ func (c *conn) Invoke(ctx context.Context, method string, args, reply any, opts 
 	if err := restOfQuery(ctx, args); err != nil {
 		return err
 	}
+	pass(ctx)
 	ctx, info := outgoing(ctx)
 	err = c.client.CallUnary(ctx, spec, args, reply)
 	for _, o := range opts {
@@ -109,6 +110,7 @@ func (c *conn) NewStream(ctx context.Context, _ *grpc.StreamDesc, method string,
 	if err := unusedQuery(ctx); err != nil {
 		return nil, err
 	}
+	pass(ctx)
 	ctx, info := outgoing(ctx)
 	s, err := c.client.CallClientStream(ctx, spec)
 	if err != nil {

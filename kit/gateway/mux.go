@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"strings"
 
@@ -20,6 +21,9 @@ import (
 type Options struct {
 	JSON   wire.JSON
 	Errors *rpcerr.Table
+	// Log gets a line for each call that fails before it reaches the chain; nil
+	// is nowhere.
+	Log *slog.Logger
 	// NotFound answers for a path without a route; nil is the one error shape.
 	NotFound http.Handler
 }
@@ -44,6 +48,9 @@ func Routes[C any](
 // the headers that handlers read, and shows the headers that they set.
 func NewMux(o Options) *runtime.ServeMux {
 	installQueryParser()
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
 	return runtime.NewServeMux(
 		runtime.WithMarshalerOption(runtime.MIMEWildcard, strict{o.JSON.Gateway()}),
 		runtime.WithMiddlewares(openCall),
@@ -51,7 +58,7 @@ func NewMux(o Options) *runtime.ServeMux {
 		runtime.WithIncomingHeaderMatcher(incoming),
 		runtime.WithOutgoingHeaderMatcher(shown),
 		runtime.WithOutgoingTrailerMatcher(func(string) (string, bool) { return "", false }),
-		runtime.WithErrorHandler(errorHandler(o.Errors)),
+		runtime.WithErrorHandler(o.failed),
 		runtime.WithRoutingErrorHandler(o.unrouted),
 		runtime.WithUnescapingMode(runtime.UnescapingModeAllExceptSlash),
 		runtime.WithWriteContentLength(),
@@ -99,20 +106,25 @@ func describes(key string) bool {
 	return false
 }
 
-func errorHandler(errs *rpcerr.Table) runtime.ErrorHandlerFunc {
-	return func(ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, err error) {
-		if md, ok := runtime.ServerMetadataFromContext(ctx); ok {
-			for k, values := range md.HeaderMD {
-				if name, ok := shown(k); ok {
-					for _, v := range values {
-						w.Header().Add(name, v)
-					}
+// failed answers with an error, and logs that of a call whose body or query
+// could not be read: it never reached the chain, which logs all others.
+func (o Options) failed(ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, err error) {
+	if md, ok := runtime.ServerMetadataFromContext(ctx); ok {
+		for k, values := range md.HeaderMD {
+			if name, ok := shown(k); ok {
+				for _, v := range values {
+					w.Header().Add(name, v)
 				}
 			}
 		}
-		interceptor.TraceAnswer(w, r)
-		errs.WriteHTTP(w, interceptor.RequestIDFrom(ctx), own(errs, err))
 	}
+	interceptor.TraceAnswer(w, r)
+	e := own(o.Errors, err)
+	if c, ok := ctx.Value(callKey{}).(*call); ok && !c.passed {
+		procedure, _ := runtime.RPCMethod(ctx)
+		interceptor.LogRefused(ctx, o.Log, procedure, c.began, e)
+	}
+	o.Errors.WriteHTTP(w, interceptor.RequestIDFrom(ctx), e)
 }
 
 // own tells the errors of the gateway itself, which have no details, from

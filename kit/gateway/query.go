@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"github.com/grpc-ecosystem/grpc-gateway/v2/utilities"
@@ -36,6 +37,16 @@ type call struct {
 	query url.Values
 	// err is why the query did not parse.
 	err error
+	// passed tells that the call has gone over the bridge, to the chain.
+	passed bool
+	began  time.Time
+}
+
+// pass notes that a call goes over the bridge.
+func pass(ctx context.Context) {
+	if c, ok := ctx.Value(callKey{}).(*call); ok {
+		c.passed = true
+	}
 }
 
 // openCall puts the call into the request's context.
@@ -45,7 +56,7 @@ func openCall(next runtime.HandlerFunc) runtime.HandlerFunc {
 			*hit = true
 			return
 		}
-		r = r.WithContext(context.WithValue(r.Context(), callKey{}, &call{}))
+		r = r.WithContext(context.WithValue(r.Context(), callKey{}, &call{began: time.Now()}))
 		if r.Body != nil && r.Body != http.NoBody && isForeign(r.Header.Get("Content-Type")) {
 			r.Body = foreignBody{r.Body}
 		}

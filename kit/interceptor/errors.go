@@ -3,6 +3,7 @@ package interceptor
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 
 	"connectrpc.com/connect/v2"
@@ -32,7 +33,38 @@ func Errors(table *rpcerr.Table, log *slog.Logger) Named {
 		}
 		return shaped
 	}
-	return Named{Name: "errors", shape: shape, Server: func(next connect.ServerFunc) connect.ServerFunc { return next }}
+	return Named{Name: "errors", shape: shape, Server: func(next connect.ServerFunc) connect.ServerFunc {
+		return func(ctx context.Context, spec connect.Spec, stream connect.ServerStream) error {
+			if info, ok := connect.CallInfoForServerContext(ctx); !ok || info.Protocol != ProtocolREST {
+				stream = &incoming{stream}
+			}
+			return next(ctx, spec, stream)
+		}
+	}}
+}
+
+// incoming is the caller's side of a stream. A message that cannot be taken off
+// the wire, because its frame is longer than what comes, has bytes after it or
+// flags that mean nothing, is the caller's fault; the RPC library calls it
+// internal or unknown.
+type incoming struct{ connect.ServerStream }
+
+func (s *incoming) Receive(message any) error {
+	err := s.ServerStream.Receive(message)
+	if err == nil || errors.Is(err, io.EOF) {
+		return err
+	}
+	var (
+		library *connect.Error
+		ours    *rpcerr.Error
+	)
+	if !errors.As(err, &library) || errors.As(err, &ours) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	if code := library.Code(); code != connect.CodeInternal && code != connect.CodeUnknown {
+		return err
+	}
+	return rpcerr.Invalid("body", "is not a whole message, framed as the protocol says").WithCause(err)
 }
 
 // ProtocolREST is the protocol of calls that are answered by plain HTTP, and

@@ -23,7 +23,7 @@ func Log(log *slog.Logger) Named {
 				if !returned {
 					err = rpcerr.New(rpcerr.Internal, "") // the handler panics
 				}
-				line(ctx, log, spec, n, start, err)
+				line(ctx, log, spec.Procedure, n, start, err)
 			}()
 			err = next(context.WithValue(ctx, notesKey{}, n), spec, stream)
 			returned = true
@@ -32,14 +32,22 @@ func Log(log *slog.Logger) Named {
 	}}
 }
 
-func line(ctx context.Context, log *slog.Logger, spec connect.Spec, n *notes, start time.Time, err error) {
+// LogRefused writes the line of a REST call that is refused before it reaches
+// the chain.
+func LogRefused(ctx context.Context, log *slog.Logger, procedure string, start time.Time, err error) {
+	n := &notes{}
+	n.attrs = append(n.room[:0], slog.String("protocol", ProtocolREST))
+	line(ctx, log, procedure, n, start, err)
+}
+
+func line(ctx context.Context, log *slog.Logger, procedure string, n *notes, start time.Time, err error) {
 	level := levelOf(err)
 	if !log.Enabled(ctx, level) {
 		return
 	}
 	attrs := make([]slog.Attr, 0, 12)
 	attrs = append(attrs,
-		slog.String("procedure", spec.Procedure),
+		slog.String("procedure", procedure),
 		slog.String("code", codeText(err)),
 		slog.Float64("ms", float64(time.Since(start).Microseconds())/1000),
 		slog.String("request_id", RequestIDFrom(ctx)),

@@ -59,6 +59,7 @@ type Service struct {
 	store            store.Store
 	mappings         *layer.Mappings
 	errors           *rpcerr.Table
+	log              *slog.Logger
 	lane             *rest.Lane
 	public, internal *connect.Server
 }
@@ -121,7 +122,7 @@ func (s *Service) build(ctx context.Context, cfg Config, d Deps, ring *sealed.Ri
 		return err
 	}
 	s.public = connect.NewServer(chain...)
-	s.errors = errs
+	s.errors, s.log = errs, d.Log
 	s.lane = &rest.Lane{Lists: rpc.Lists(), Server: s.public, Streams: gateway.NewStreams(errs, chain), Engine: e, JSON: access.JSON()}
 	rpc.Register(s.public, e, rpc.Mapping{
 		Mappings: s.mappings, Engine: e, Accounts: rpc.NewAccounts(d.Auth, errs), Store: s.store, Pages: rpc.Pages{Ring: ring},
@@ -149,7 +150,7 @@ func (s *Service) Mount(public, internal *edge.Mux) error {
 		return fmt.Errorf("unified: %w", err)
 	}
 	// The lane stands before the gateway's routes for lists, so what it hands back needs a gateway of its own.
-	generated := gateway.NewMux(gateway.Options{JSON: access.JSON(), Errors: s.errors})
+	generated := gateway.NewMux(gateway.Options{JSON: access.JSON(), Errors: s.errors, Log: s.log})
 	for _, register := range routes() {
 		if err := register(context.Background(), generated, gateway.Conn(s.public)); err != nil {
 			return fmt.Errorf("unified: %w", err)

@@ -111,6 +111,8 @@ func (p *Page) submit(w http.ResponseWriter, r *http.Request) {
 	}
 	// The handle stands in the form as well, so that a form elsewhere cannot be pointed here.
 	if err := r.ParseForm(); err != nil || r.PostForm.Get("handle") != handle {
+		// What is wrong is not logged: it may quote what was typed.
+		p.log.InfoContext(r.Context(), "link form not readable", "request_id", interceptor.RequestIDFrom(r.Context()))
 		p.render(w, r, session, http.StatusBadRequest, state{Name: "form", Problem: "The form could not be read. Please fill it in again."})
 		return
 	}
