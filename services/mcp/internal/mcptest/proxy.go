@@ -153,11 +153,17 @@ func (p *Proxy) List(ctx context.Context, r *proxyv1.ListRequest) (*proxyv1.List
 	}
 	b.WriteByte(']')
 	out := &proxyv1.ListResponse{Result: raw(b.String()), ResultCount: int32(to - from), Limit: r.GetLimit(), Total: new(int32(rows))}
+	if strings.Contains(r.GetQuery(), "aggs=") {
+		out.Aggregations = raw(Aggregations)
+	}
 	if to < rows {
 		out.NextCursor = new("after-" + strconv.Itoa(to))
 	}
 	return out, nil
 }
+
+// Aggregations are what a list answers that is asked for some.
+const Aggregations = `[{"key":"active","value":7,"groupCount":7}]`
 
 // Get implements ProxyService.
 func (p *Proxy) Get(ctx context.Context, r *proxyv1.GetRequest) (*proxyv1.GetResponse, error) {
@@ -187,7 +193,12 @@ func (p *Proxy) Delete(ctx context.Context, r *proxyv1.DeleteRequest) (*proxyv1.
 
 // Invoke implements ProxyService.
 func (p *Proxy) Invoke(ctx context.Context, r *proxyv1.InvokeRequest) (*proxyv1.InvokeResponse, error) {
-	return &proxyv1.InvokeResponse{Result: raw(`[{"id":1,"name":"Slack"}]`)}, p.note(ctx, "Invoke", r, nil)
+	out := &proxyv1.InvokeResponse{Result: raw(`[{"id":1,"name":"Slack"}]`)}
+	switch r.GetMethod() {
+	case "search", "similar", "match":
+		out.ResultCount, out.Limit, out.NextCursor = new(int32(1)), new(r.GetLimit()), new("more")
+	}
+	return out, p.note(ctx, "Invoke", r, nil)
 }
 
 // Upload implements ProxyService.
