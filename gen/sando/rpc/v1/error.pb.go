@@ -82,7 +82,7 @@ const (
 	ErrorCode_ERROR_CODE_UNKNOWN_METHOD ErrorCode = 41
 	// The cursor was altered, is foreign, or belongs to another query.
 	ErrorCode_ERROR_CODE_CURSOR_INVALID ErrorCode = 42
-	// A write under this Idempotency-Key had another body.
+	// A write under this Idempotency-Key differed in account, method, path, query, content type, body or the form of answer asked for.
 	ErrorCode_ERROR_CODE_IDEMPOTENCY_KEY_REUSED ErrorCode = 43
 	// A write was sent, and its outcome is not known. It is never sent again.
 	ErrorCode_ERROR_CODE_OUTCOME_UNKNOWN ErrorCode = 44
@@ -354,7 +354,7 @@ const file_sando_rpc_v1_error_proto_rawDesc = "" +
 	"\x03rpc\x18\x02 \x01(\x05R\x03rpc\x12\x12\n" +
 	"\x04text\x18\x03 \x01(\tR\x04text\x12\x10\n" +
 	"\x03fix\x18\x04 \x01(\tR\x03fix\x12\x1c\n" +
-	"\tretryable\x18\x05 \x01(\bR\tretryable*\xe5.\n" +
+	"\tretryable\x18\x05 \x01(\bR\tretryable*\xb0/\n" +
 	"\tErrorCode\x12\x1a\n" +
 	"\x16ERROR_CODE_UNSPECIFIED\x10\x00\x12\x84\x01\n" +
 	"\x13ERROR_CODE_INTERNAL\x10\x01\x1ak\xaa\xd4\x18g\b\xf4\x03\x10\r\x1a\x1fsando failed to serve this call\"?Try again; if it persists, give the request_id to the operator.\x12\x80\x01\n" +
@@ -385,9 +385,9 @@ const file_sando_rpc_v1_error_proto_rawDesc = "" +
 	"\x1dERROR_CODE_LINK_TOKEN_INVALID\x10\x1c\x1aC\xaa\xd4\x18?\b\x91\x03\x10\x10\x1a\x1ethe link is not valid any more\"\x18Create a new link token.\x12j\n" +
 	"\x1bERROR_CODE_UNKNOWN_RESOURCE\x10(\x1aI\xaa\xd4\x18E\b\x94\x03\x10\x05\x1a\x10no such resource\",See the catalog reference for the resources.\x12\x87\x01\n" +
 	"\x19ERROR_CODE_UNKNOWN_METHOD\x10)\x1ah\xaa\xd4\x18d\b\x94\x03\x10\x05\x1a this resource has no such method\";See the catalog reference for the methods of this resource.\x12\xac\x01\n" +
-	"\x19ERROR_CODE_CURSOR_INVALID\x10*\x1a\x8c\x01\xaa\xd4\x18\x87\x01\b\x90\x03\x10\x03\x1a&next_cursor is not valid for this call\"XStart again without next_cursor, with the same account, resource and filters throughout.\x12\x85\x01\n" +
-	"!ERROR_CODE_IDEMPOTENCY_KEY_REUSED\x10+\x1a^\xaa\xd4\x18Z\b\x99\x03\x10\n" +
-	"\x1a1this Idempotency-Key was used for another request\" Use a new key for a new request.\x12\xb2\x01\n" +
+	"\x19ERROR_CODE_CURSOR_INVALID\x10*\x1a\x8c\x01\xaa\xd4\x18\x87\x01\b\x90\x03\x10\x03\x1a&next_cursor is not valid for this call\"XStart again without next_cursor, with the same account, resource and filters throughout.\x12\xd0\x01\n" +
+	"!ERROR_CODE_IDEMPOTENCY_KEY_REUSED\x10+\x1a\xa8\x01\xaa\xd4\x18\xa3\x01\b\x99\x03\x10\n" +
+	"\x1a1this Idempotency-Key was used for another request\"iUse a new key for a new request; the answer of the first is for a request that is the same in everything.\x12\xb2\x01\n" +
 	"\x1aERROR_CODE_OUTCOME_UNKNOWN\x10,\x1a\x91\x01\xaa\xd4\x18\x8c\x01\b\xf6\x03\x10\x02\x1a/the write was sent but its outcome is not known\"TRead the record to see whether the write took effect before you decide to repeat it.\x12z\n" +
 	"\x1cERROR_CODE_UPSTREAM_REJECTED\x10-\x1aX\xaa\xd4\x18T\b\x90\x03\x10\x03\x1a the provider refused the request\"+See raw_response for the provider's reason.\x12c\n" +
 	"\x1dERROR_CODE_UPSTREAM_NOT_FOUND\x10.\x1a@\xaa\xd4\x18<\b\x94\x03\x10\x05\x1a&the provider has nothing under this id\"\rCheck the id.\x12\xc7\x01\n" +
