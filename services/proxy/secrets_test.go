@@ -154,3 +154,28 @@ func TestS6HeadersOfRawAnswers(t *testing.T) {
 		}
 	}
 }
+
+// A page in the place of an answer, whatever its status, is handed on without
+// the key, the first time and when it is replayed.
+func TestS6PagesOfRawAnswers(t *testing.T) {
+	b, provider := newProvider(t)
+	const key = "the-key/of+this=account"
+	b.auth.link(account, environment, "10", key)
+	for _, spelling := range kittest.Spellings() {
+		provider.answer(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/html; charset=utf-8")
+			_, _ = w.Write([]byte("<html><p>blocked: " + spelling.Write(key) + "</p></html>"))
+		})
+		header := map[string]string{"Sando-Raw": "true", "Idempotency-Key": spelling.Name}
+		for _, call := range []request{
+			{path: "/custom/users", header: header},
+			{method: "PUT", path: "/custom/users/1", body: "{}", header: header},
+			{method: "PUT", path: "/custom/users/1", body: "{}", header: header},
+		} {
+			a := b.do(call)
+			if a.status != 200 || kittest.Reveals(string(a.body), key, 2) || !strings.Contains(string(a.body), "[redacted]") {
+				t.Errorf("%s by %s: %d %s", spelling.Name, call.method, a.status, a.body)
+			}
+		}
+	}
+}

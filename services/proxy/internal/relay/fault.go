@@ -134,6 +134,8 @@ func (s *Service) unreadable(ctx context.Context, err error, fault func(rpcerr.C
 		return err
 	case errors.Is(err, splice.ErrTruncated):
 		return fault(access.CodeUpstreamBadResponse, "the provider's answer broke off")
+	case errors.Is(err, errTooLong):
+		return fault(access.CodeUpstreamBadResponse, "the provider's answer is longer than is kept")
 	case errors.As(err, &malformed):
 		return fault(access.CodeUpstreamBadResponse, "the provider's answer is not JSON")
 	case errors.Is(err, splice.ErrCursor):

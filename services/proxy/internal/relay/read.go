@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"bytes"
 	"context"
 	"io"
 
@@ -130,10 +131,19 @@ func (s *Service) readRaw(ctx context.Context, c *call, dst io.Writer) error {
 		return err
 	}
 	defer resp.Body.Close()
+	mediaType := mediaTypeOf(c.lease, resp)
 	if typed, ok := dst.(Typed); ok {
-		typed.ContentType(mediaTypeOf(c.lease, resp))
+		typed.ContentType(mediaType)
 	}
-	return s.pour(ctx, c, dst, resp.Body)
+	if !isPage(mediaType, nil) {
+		return s.pour(ctx, c, dst, resp.Body)
+	}
+	// A page that takes the place of an answer is an error by another name.
+	page := &bounded{most: s.Limits.Answer}
+	if _, err := io.Copy(page, resp.Body); err != nil {
+		return s.unanswered(ctx, c, err)
+	}
+	return s.pour(ctx, c, dst, bytes.NewReader(c.lease.Secrets().Bytes(page.Bytes())))
 }
 
 // rawPage refuses what cannot be had in the provider's own bytes: a page that is

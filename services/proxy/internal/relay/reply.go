@@ -58,7 +58,11 @@ func (s *Service) keep(ctx context.Context, c *call, resp *upstream.Response) (*
 		s.observer.replaced(ctx, c.op.GetId(), replaced)
 	}
 	a := &writes.Answer{Status: resp.Status, Body: body.Bytes()}
-	if mediaType := mediaTypeOf(c.lease, resp); mediaType != "" {
+	mediaType := mediaTypeOf(c.lease, resp)
+	if isPage(mediaType, a.Body) {
+		a.Body = c.lease.Secrets().Bytes(a.Body)
+	}
+	if mediaType != "" {
 		a.Header = http.Header{headerContentType: {mediaType}}
 	}
 	return a, nil
