@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"net/http"
+	"strconv"
 	"testing"
 	"time"
 
@@ -42,6 +43,27 @@ func TestProvidersWaitIsKept(t *testing.T) {
 			// Later callers are told of the same wait without the provider's help.
 			if tt.status == http.StatusTooManyRequests {
 				b.refused(b.do(request{path: "/proxy/roles", header: map[string]string{"Sando-Max-Wait": "100ms"}}), 429, "RATE_LIMITED")
+			}
+		})
+	}
+}
+
+// TestS12RetryAfter: whatever a provider asks for, the caller is told of a wait
+// that makes sense.
+func TestS12RetryAfter(t *testing.T) {
+	for asked, want := range map[string]int{
+		"30": 30, " 30 ": 30, "1.5": 2, "99999999999": 3600, "9223372036854775807": 3600, "18446744074": 3600,
+		"99999999999999999999": 3600, "Fri, 31 Dec 9999 23:59:59 GMT": 3600, "Thu, 01 Jan 1970 00:00:00 GMT": 1, "0": 1,
+		"-1": 60, "soon": 60, "1e9": 60, // Torii's own window
+	} {
+		t.Run(asked, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t, emulator.Options{NoRateLimits: true})
+			b.ok(b.get("/proxy/me"))
+			b.fault(emulator.Fault{Kind: emulator.FaultRateLimited, Operation: "roles.list", RetryAfter: asked, Times: -1})
+			a := b.do(request{path: "/proxy/roles", header: map[string]string{"Sando-Max-Wait": "0s"}})
+			if e := b.decode(a); a.status != 429 || e.RetryAfter != want || a.header.Get("Retry-After") != strconv.Itoa(want) {
+				t.Errorf("%d with retry_after %d, Retry-After %q, want %d: %s", a.status, e.RetryAfter, a.header.Get("Retry-After"), want, a.body)
 			}
 		})
 	}

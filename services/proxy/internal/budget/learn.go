@@ -42,7 +42,7 @@ func (l *line) punish(now moment, h http.Header, seen headers) {
 	}
 	wait, ok := retryafter.Parse(h, time.Now())
 	switch {
-	case ok:
+	case ok && wait > 0: // to wait for nothing would only bring another 429
 	case seen.reset > 0:
 		wait = seen.reset
 	default:
@@ -164,11 +164,11 @@ func number(v string) int {
 func untilReset(n int64, now time.Time) time.Duration {
 	switch {
 	case n > 1e11:
-		return max(0, time.UnixMilli(n).Sub(now))
+		return retryafter.Bound(time.UnixMilli(n).Sub(now))
 	case n > 1e8:
-		return max(0, time.Unix(n, 0).Sub(now))
+		return retryafter.Bound(time.Unix(n, 0).Sub(now))
 	}
-	return time.Duration(n) * time.Second
+	return retryafter.Seconds(n)
 }
 
 // readStructured reads `"default";r=50;t=30` and `"default";q=100;w=60`
@@ -180,7 +180,7 @@ func readStructured(state, policy string) headers {
 		case "r":
 			seen.remaining = n
 		case "t":
-			seen.reset = time.Duration(n) * time.Second
+			seen.reset = retryafter.Seconds(int64(n))
 		}
 	}
 	for key, n := range parameters(policy) {
@@ -188,7 +188,7 @@ func readStructured(state, policy string) headers {
 		case "q":
 			seen.limit = n
 		case "w":
-			seen.window = time.Duration(n) * time.Second
+			seen.window = retryafter.Seconds(int64(n))
 		}
 	}
 	return seen

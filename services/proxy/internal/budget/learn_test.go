@@ -20,6 +20,46 @@ func header(pairs ...string) http.Header {
 	return h
 }
 
+// TestS12RetryAfter: no number of a provider's stops calls for longer than an
+// hour, and none makes a 429 one to be tried again at once.
+func TestS12RetryAfter(t *testing.T) {
+	for _, c := range []struct {
+		name, value string
+		want        time.Duration
+	}{
+		{"Retry-After", "99999999999", time.Hour},
+		{"Retry-After", "9223372036854775807", time.Hour},
+		{"Retry-After", "99999999999999999999", time.Hour},
+		{"Retry-After", "Fri, 31 Dec 9999 23:59:59 GMT", time.Hour},
+		{"Retry-After", "3.5", 4 * time.Second},
+		{"Retry-After", "-1", 2 * time.Second},
+		{"Retry-After", "soon", 2 * time.Second},
+		{"Retry-After", "0", 2 * time.Second},
+		{"Retry-After", "Thu, 01 Jan 1970 00:00:00 GMT", 2 * time.Second},
+		{"RateLimit", `"default";r=0;t=999999999999999`, time.Hour},
+		{"RateLimit", `"default";r=0;t=9223372037`, time.Hour},
+	} {
+		t.Run(c.name+" "+c.value, func(t *testing.T) {
+			inBubble(t, budget.Options{}, func(t *testing.T, b budget.Budget) {
+				pass(t, b, 100).Learn(429, header(c.name, c.value))
+				if wait := refused(t, b, 100, c.want/2); wait < c.want-time.Second || wait > c.want {
+					t.Errorf("wait %v, want %v", wait, c.want)
+				}
+			})
+		})
+	}
+	for _, reset := range []string{"99999999999", "999999999999999", "9223372037"} {
+		t.Run("RateLimit-Reset "+reset, func(t *testing.T) {
+			inBubble(t, budget.Options{}, func(t *testing.T, b budget.Budget) {
+				pass(t, b, 100).Learn(429, header("RateLimit-Remaining", "0", "RateLimit-Reset", reset))
+				if wait := refused(t, b, 100, time.Minute); wait > time.Hour {
+					t.Errorf("wait %v", wait)
+				}
+			})
+		})
+	}
+}
+
 func TestTooManyRequests(t *testing.T) {
 	for _, c := range []struct {
 		name string

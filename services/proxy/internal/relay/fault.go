@@ -12,6 +12,7 @@ import (
 	"github.com/sando-dev/sando/services/proxy/internal/route"
 	"github.com/sando-dev/sando/services/proxy/internal/splice"
 	"github.com/sando-dev/sando/services/proxy/internal/upstream"
+	"github.com/sando-dev/sando/services/proxy/internal/upstream/retryafter"
 )
 
 // refusal turns the provider's answer into our error: its status for a 4xx,
@@ -76,14 +77,11 @@ func codeOf(status int) rpcerr.Code {
 	}
 }
 
-// retryAfter reads the header in seconds or as a date (RFC 9110 section 10.2.3).
+// retryAfter is the wait that an answer asks for. One that asks for none at
+// all gets a second: the same answer would come again.
 func retryAfter(h http.Header, fallback time.Duration) time.Duration {
-	text := h.Get("Retry-After")
-	if n, err := strconv.Atoi(text); err == nil && n >= 0 {
-		return time.Duration(n) * time.Second
-	}
-	if at, err := http.ParseTime(text); err == nil {
-		return max(time.Second, time.Until(at))
+	if wait, ok := retryafter.Parse(h, time.Now()); ok {
+		return max(wait, time.Second)
 	}
 	return fallback
 }
