@@ -43,7 +43,7 @@ func chunked(header string, chunks ...string) string {
 	return b.String()
 }
 
-func TestAnswers(t *testing.T) { forEngines(t, testAnswers) }
+func TestAnswers(t *testing.T) { forWires(t, testAnswers) }
 
 func testAnswers(t *testing.T, engine string) {
 	big := strings.Repeat("x", 5000)
@@ -98,7 +98,7 @@ func testAnswers(t *testing.T, engine string) {
 	}
 }
 
-func TestBadAnswers(t *testing.T) { forEngines(t, testBadAnswers) }
+func TestBadAnswers(t *testing.T) { forWires(t, testBadAnswers) }
 
 func testBadAnswers(t *testing.T, engine string) {
 	small := func(c *upstream.Config) { c.MaxBody, c.MaxHeader = 1000, 2000 }
@@ -145,7 +145,7 @@ func testBadAnswers(t *testing.T, engine string) {
 	}
 }
 
-func TestRequestHeader(t *testing.T) { forEngines(t, testRequestHeader) }
+func TestRequestHeader(t *testing.T) { forWires(t, testRequestHeader) }
 
 func testRequestHeader(t *testing.T, engine string) {
 	var got http.Header
@@ -181,7 +181,7 @@ func testRequestHeader(t *testing.T, engine string) {
 	}
 }
 
-func TestInvalidRequests(t *testing.T) { forEngines(t, testInvalidRequests) }
+func TestInvalidRequests(t *testing.T) { forWires(t, testInvalidRequests) }
 
 func testInvalidRequests(t *testing.T, engine string) {
 	p := &provider{engine: engine, answer: say(ok)}

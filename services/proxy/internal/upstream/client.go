@@ -21,19 +21,21 @@ type client struct {
 }
 
 // New makes a client. The log gets one line per attempt that is repeated and
-// per breaker that opens or closes. Now is the clock for Retry-After dates.
+// per breaker that opens or closes, and per origin that is distrusted. Now is the clock for Retry-After dates.
 func New(cfg Config, log *slog.Logger, now func() time.Time) (Client, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
 	c := &client{cfg: cfg, breakers: newBreakers(cfg.Breaker, log), log: log, now: now}
-	c.engine = newEngine(&c.cfg)
+	c.engine = newEngine(&c.cfg, log)
 	return c, nil
 }
 
-func newEngine(cfg *Config) engine {
-	if cfg.Engine == EngineDirect {
-		return newDirect(cfg, newDialer(cfg))
+// newEngine gives the engine asked for. Where the system cannot tell what an
+// idle connection holds, only the one that always reads is safe.
+func newEngine(cfg *Config, log *slog.Logger) engine {
+	if cfg.Engine == EngineDirect && probes {
+		return newDirect(cfg, newDialer(cfg), log)
 	}
 	return newStandard(cfg, newDialer(cfg))
 }

@@ -46,7 +46,8 @@ func (t *turn) finish() (sent bool) {
 // conn is a connection, above TLS, that keeps account of whose turn it is.
 type conn struct {
 	net.Conn
-	turn atomic.Pointer[turn]
+	socket *socket // what Conn is, or reads from
+	turn   atomic.Pointer[turn]
 }
 
 func (c *conn) Write(p []byte) (int, error) {
@@ -93,7 +94,8 @@ func (d *dialer) plain(ctx context.Context, network, address string) (net.Conn, 
 	if err != nil {
 		return nil, &dialError{err}
 	}
-	return &conn{Conn: c}, nil
+	s := newSocket(c)
+	return &conn{Conn: s, socket: s}, nil
 }
 
 // secure connects to an https origin.
@@ -112,14 +114,19 @@ func (d *dialer) secure(ctx context.Context, network, address string) (net.Conn,
 	}
 	ctx, cancel := context.WithTimeout(ctx, d.cfg.TLSTimeout)
 	defer cancel()
-	secured := tls.Client(c.(*conn).Conn, cfg)
+	below := c.(*conn).socket
+	below.secured = true
+	secured := tls.Client(below, cfg)
 	if err := secured.HandshakeContext(ctx); err != nil {
 		// The handshake has failed; what closing adds is of no use.
 		_ = c.Close()
 		return nil, &tlsError{err}
 	}
-	return &conn{Conn: secured}, nil
+	return &conn{Conn: secured, socket: below}, nil
 }
+
+// probe tells what the connection holds that nobody asked for.
+func (c *conn) probe() finding { return c.socket.probe(c.Conn) }
 
 // dialError and tlsError mark the phase in which connecting failed.
 type (

@@ -19,11 +19,12 @@ import (
 
 // Answers never get mixed up, whatever happens to the calls around them: calls
 // that are cancelled at any moment, bodies that are left unread or half read,
-// answers that break off.
-func TestNoCrosstalk(t *testing.T) { forEngines(t, testNoCrosstalk) }
+// answers that break off. What a provider sends beyond its answers has a suite
+// of its own, [TestS1Surplus].
+func TestNoCrosstalk(t *testing.T) { forWires(t, testNoCrosstalk) }
 
 func testNoCrosstalk(t *testing.T, engine string) {
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id := r.URL.Query().Get("id")
 		n := rand.IntN(3000)
 		switch rand.IntN(8) {
@@ -47,8 +48,18 @@ func testNoCrosstalk(t *testing.T, engine string) {
 			fmt.Fprintf(w, "%s\n", id)
 		}
 	}))
+	engine, secured := strings.CutSuffix(engine, overTLS)
+	if secured {
+		s.TLS = serverTLS(0)
+		s.StartTLS()
+	} else {
+		s.Start()
+	}
 	defer s.Close()
-	client := real(t, engine, func(c *upstream.Config) { c.IdlePerOrigin = 8 })
+	client := real(t, engine, func(c *upstream.Config) {
+		c.IdlePerOrigin, c.TLS = 8, clientTLS()
+		c.TLS.ServerName = "provider.test"
+	})
 	var whole, broken atomic.Int64
 	var wg sync.WaitGroup
 	for worker := range 16 {

@@ -3,7 +3,9 @@ package upstream
 import (
 	"bufio"
 	"context"
+	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"time"
 )
@@ -22,8 +24,8 @@ type direct struct {
 	pool     *pool
 }
 
-func newDirect(cfg *Config, d *dialer) *direct {
-	return &direct{standard: newStandard(cfg, d), pool: newPool(cfg, d)}
+func newDirect(cfg *Config, d *dialer, log *slog.Logger) *direct {
+	return &direct{standard: newStandard(cfg, d), pool: newPool(cfg, d, log)}
 }
 
 func (d *direct) close() {
@@ -95,7 +97,7 @@ func (d *direct) carry(ctx context.Context, l *lane, x *exchange) (*answer, erro
 		l.end(false)
 		return nil, err
 	}
-	body := &laneBody{lane: l, src: resp.Body, keep: !resp.Close && resp.StatusCode >= 200}
+	body := &laneBody{lane: l, src: resp.Body, keep: l.in.head.clear(x.request.Method, resp)}
 	if resp.Body == http.NoBody || resp.ContentLength == 0 {
 		body.finish(body.keep)
 	}
@@ -109,7 +111,6 @@ type lane struct {
 	origin origin
 	reused bool
 	since  time.Time // idle since
-	pulse  pulse
 	in     *source
 	reader *bufio.Reader
 	writer *bufio.Writer
@@ -122,7 +123,7 @@ type lane struct {
 // read or written.
 func (l *lane) begin(ctx context.Context, x *exchange) {
 	l.turn.Store(&x.turn)
-	l.in.got, l.in.limit = 0, l.pool.cfg.MaxHeader
+	l.in.got, l.in.limit, l.in.head = 0, l.pool.cfg.MaxHeader, head{}
 	l.watch = x.watch
 	l.watch.guard(l.interrupt)
 	l.stop = context.AfterFunc(ctx, l.interrupt)
@@ -139,11 +140,33 @@ func (l *lane) interrupt() {
 func (l *lane) end(keep bool) {
 	running, uncut := l.stop(), l.watch.release()
 	l.watch = nil
-	if keep && running && uncut && l.reader.Buffered() == 0 {
+	switch {
+	case !keep || !running || !uncut:
+		l.pool.discard(l)
+	case l.reader.Buffered() > 0:
+		l.pool.distrust(l.origin)
+		l.pool.discard(l)
+	default:
 		l.pool.put(l)
-		return
 	}
-	l.pool.discard(l)
+}
+
+// errStale is found on a connection that was used before and is not to be
+// used again. Nothing was sent over it.
+var errStale = errors.New("the connection is not as the last call left it")
+
+// fresh is asked when a request is ready to leave. What has arrived by now is
+// no answer to it. A body that cannot be had again is not put at risk for
+// that: the lane was probed before it was read.
+func (l *lane) fresh(x *exchange) bool {
+	if !l.reused || l.socket.raw == nil || x.turn.state.Load() != turnFree || x.body != nil && x.request.GetBody == nil {
+		return true
+	}
+	found := l.probe()
+	if found == surplus {
+		l.pool.distrust(l.origin)
+	}
+	return found == quiet
 }
 
 func (l *lane) roundTrip(x *exchange) (*http.Response, error) {
@@ -155,6 +178,9 @@ func (l *lane) roundTrip(x *exchange) (*http.Response, error) {
 		req.Body, req.ContentLength = io.NopCloser(x.body), x.request.ContentLength
 	}
 	wrote := req.Write(l.writer)
+	if wrote == nil && !l.fresh(x) {
+		return nil, errStale
+	}
 	if wrote == nil {
 		wrote = l.writer.Flush()
 	}
@@ -195,6 +221,7 @@ type source struct {
 	from  io.Reader
 	got   int64
 	limit int64 // 0 is none
+	head  head
 }
 
 func (s *source) Read(p []byte) (int, error) {
@@ -207,6 +234,7 @@ func (s *source) Read(p []byte) (int, error) {
 	}
 	n, err := s.from.Read(p)
 	s.got += int64(n)
+	s.head.follow(p[:n])
 	return n, err
 }
 

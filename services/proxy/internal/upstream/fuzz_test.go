@@ -53,14 +53,21 @@ func outcomeOf(t *testing.T, engine string, r *upstream.Request, raw []byte) out
 }
 
 // FuzzEngines: whatever a provider says, both engines make the same of it.
-func FuzzEngines(f *testing.F) {
+func FuzzEngines(f *testing.F) { fuzzEngines(f, "") }
+
+// FuzzEnginesTLS: so they do over TLS.
+func FuzzEnginesTLS(f *testing.F) { fuzzEngines(f, overTLS) }
+
+func fuzzEngines(f *testing.F, over string) {
 	for _, raw := range []string{
 		ok, "", "SSH-2.0-x\r\n\r\n", "HTTP/1.1 204 No Content\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\nuntil the end",
 		"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 1\r\n\r\nx", "HTTP/1.1 200\r\n\r\n",
 		"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nx",
 		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X\r\n\r\n1\r\na\r\n0\r\nX: y\r\n\r\n",
 		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n3;x=y\r\none\r\n0\r\n\r\n",
-		"HTTP/1.1 100 Continue\r\n\r\n" + ok, strings.Repeat("HTTP/1.1 103 Early Hints\r\n\r\n", 7) + ok,
+		"HTTP/1.1 100 Continue\r\n\r\n" + ok, "HTTP/1.1 100 Continue\r\nContent-Length: 3\r\n\r\none" + ok,
+		"HTTP/1.1 204 No Content\r\nContent-Length: 2\r\n\r\nok", "HTTP/1.1 304 Not Modified\r\n\r\n" + ok,
+		"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nxyz", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\nx", strings.Repeat("HTTP/1.1 103 Early Hints\r\n\r\n", 7) + ok,
 		"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\nrest", ok + ok,
 		"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\n\x1f\x8b\x08", "HTTP/1.1 200 OK\r\n folded: x\r\n\r\n",
 		"HTTP/1.1 302 Found\r\nLocation: /\r\nConnection: close, x\r\nX: 1\r\n\r\n", "HTTP/1.1 200 OK\nContent-Length: 1\n\nx",
@@ -82,8 +89,8 @@ func FuzzEngines(f *testing.F) {
 			}
 			return put("body")
 		}
-		reference := outcomeOf(t, upstream.EngineStandard, request(), raw)
-		ours := outcomeOf(t, upstream.EngineDirect, request(), raw)
+		reference := outcomeOf(t, upstream.EngineStandard+over, request(), raw)
+		ours := outcomeOf(t, upstream.EngineDirect+over, request(), raw)
 		if diff := cmp.Diff(reference, ours); diff != "" {
 			t.Errorf("%s of %.200q (-standard +direct):\n%s", request().Method, raw, diff)
 		}

@@ -3,6 +3,7 @@ package upstream
 import (
 	"bufio"
 	"context"
+	"log/slog"
 	"net"
 	"sync"
 	"time"
@@ -32,6 +33,7 @@ func (o origin) address() string {
 type pool struct {
 	cfg    *Config
 	dialer *dialer
+	log    *slog.Logger
 
 	mu      sync.Mutex
 	origins map[origin]*berth
@@ -44,10 +46,17 @@ type berth struct {
 	idle []*lane       // the last used is the first to go out
 	open chan struct{} // holds an element per connection; nil without a bound
 	busy int           // calls that hold or await a connection
+	wary time.Time     // no connection is kept until then
 }
 
-func newPool(cfg *Config, d *dialer) *pool {
-	return &pool{cfg: cfg, dialer: d, origins: make(map[origin]*berth)}
+// wariness is how long no connection to an origin is kept after it has sent
+// bytes that nobody asked for. A probe cannot tell such bytes from an answer
+// once they arrive after a request has left: what sends them once may do that
+// next time.
+const wariness = time.Minute
+
+func newPool(cfg *Config, d *dialer, log *slog.Logger) *pool {
+	return &pool{cfg: cfg, dialer: d, log: log, origins: make(map[origin]*berth)}
 }
 
 // idleLane gives an idle connection that is alive; nil where there is none, or
@@ -62,7 +71,7 @@ func (p *pool) idleLane(o origin) *lane {
 			return nil
 		}
 	}
-	if l := p.popAlive(b); l != nil {
+	if l := p.popQuiet(o, b); l != nil {
 		return l
 	}
 	p.release(o, b)
@@ -83,7 +92,7 @@ func (p *pool) get(ctx context.Context, o origin) (*lane, error) {
 			return nil, ctx.Err()
 		}
 	}
-	if l := p.popAlive(b); l != nil {
+	if l := p.popQuiet(o, b); l != nil {
 		return l, nil
 	}
 	l, err := p.dial(ctx, o)
@@ -94,20 +103,41 @@ func (p *pool) get(ctx context.Context, o origin) (*lane, error) {
 	return l, nil
 }
 
-// popAlive takes an idle connection that can be used; nil when there is none.
-func (p *pool) popAlive(b *berth) *lane {
+// popQuiet takes an idle connection that can be used; nil when there is none.
+func (p *pool) popQuiet(o origin, b *berth) *lane {
 	for {
 		l := p.pop(b)
 		if l == nil {
 			return nil
 		}
-		if l.pulse.alive() {
+		found := l.probe()
+		if found == quiet {
 			l.reused = true
 			return l
 		}
 		// It is of no use: how it closes does not matter.
 		_ = l.Close()
+		if found == surplus {
+			p.distrust(o)
+		}
 	}
+}
+
+// distrust drops the idle connections of an origin that has sent bytes nobody
+// asked for, and has none kept for a while.
+func (p *pool) distrust(o origin) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	b := p.origins[o]
+	if b == nil {
+		return
+	}
+	now := time.Now()
+	if now.After(b.wary) {
+		p.log.Warn("the provider sends more than its answers: its connections are not used twice for a while", "host", o.host, "for", wariness)
+	}
+	b.wary = now.Add(wariness)
+	p.closeIdle(o, b, now)
 }
 
 // enter counts a call of an origin.
@@ -135,7 +165,7 @@ func (p *pool) leave(o origin, b *berth) {
 }
 
 func (p *pool) tidy(o origin, b *berth) {
-	if b.busy == 0 && len(b.idle) == 0 {
+	if b.busy == 0 && len(b.idle) == 0 && !time.Now().Before(b.wary) {
 		delete(p.origins, o)
 	}
 }
@@ -173,19 +203,29 @@ func (p *pool) dial(ctx context.Context, o origin) (*lane, error) {
 		return nil, err
 	}
 	l := &lane{conn: c.(*conn), pool: p, origin: o, in: &source{from: c}}
-	l.pulse.of(l.conn.Conn)
 	l.reader = bufio.NewReaderSize(l.in, 16<<10)
 	l.writer = bufio.NewWriterSize(l.conn, 4<<10)
 	return l, nil
 }
 
-// put keeps a connection for the next call.
+// put keeps a connection for the next call, if it holds nothing by now. One
+// that cannot be asked without waiting is asked before that call.
 func (p *pool) put(l *lane) {
+	if l.socket.raw != nil {
+		if found := l.probe(); found != quiet {
+			if found == surplus {
+				p.distrust(l.origin)
+			}
+			p.discard(l)
+			return
+		}
+	}
+	now := time.Now()
 	p.mu.Lock()
 	b := p.origins[l.origin]
-	kept := len(b.idle) < p.cfg.IdlePerOrigin
+	kept := len(b.idle) < p.cfg.IdlePerOrigin && now.After(b.wary)
 	if kept {
-		l.since = time.Now()
+		l.since = now
 		b.idle = append(b.idle, l)
 		if p.idle++; p.sweeper == nil {
 			p.sweeper = time.AfterFunc(p.cfg.IdleTimeout, p.sweep)
@@ -193,7 +233,7 @@ func (p *pool) put(l *lane) {
 	}
 	p.mu.Unlock()
 	if !kept {
-		_ = l.Close() // one too many, but a good one: nothing is lost
+		_ = l.Close() // one too many, or not to be trusted: nothing is lost
 	}
 	p.release(l.origin, b)
 }
@@ -211,7 +251,9 @@ func (p *pool) discard(l *lane) {
 func (p *pool) sweep() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.closeIdle(time.Now().Add(-p.cfg.IdleTimeout))
+	for o, b := range p.origins {
+		p.closeIdle(o, b, time.Now().Add(-p.cfg.IdleTimeout))
+	}
 	p.sweeper = nil
 	if p.idle > 0 {
 		p.sweeper = time.AfterFunc(p.cfg.IdleTimeout/2, p.sweep)
@@ -222,28 +264,28 @@ func (p *pool) sweep() {
 func (p *pool) drain() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.closeIdle(time.Now())
+	for o, b := range p.origins {
+		p.closeIdle(o, b, time.Now())
+	}
 	if p.sweeper != nil {
 		p.sweeper.Stop()
 		p.sweeper = nil
 	}
 }
 
-// closeIdle closes what has been idle since before the time given. The caller
-// holds the lock.
-func (p *pool) closeIdle(before time.Time) {
-	for o, b := range p.origins {
-		kept := b.idle[:0]
-		for _, l := range b.idle {
-			if l.since.After(before) {
-				kept = append(kept, l)
-				continue
-			}
-			_ = l.Close() // nobody uses it
-			p.idle--
+// closeIdle closes what has been idle at an origin since before the time
+// given. The caller holds the lock.
+func (p *pool) closeIdle(o origin, b *berth, before time.Time) {
+	kept := b.idle[:0]
+	for _, l := range b.idle {
+		if l.since.After(before) {
+			kept = append(kept, l)
+			continue
 		}
-		clear(b.idle[len(kept):])
-		b.idle = kept
-		p.tidy(o, b)
+		_ = l.Close() // nobody uses it
+		p.idle--
 	}
+	clear(b.idle[len(kept):])
+	b.idle = kept
+	p.tidy(o, b)
 }

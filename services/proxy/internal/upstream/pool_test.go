@@ -179,7 +179,7 @@ func TestClosedWhileIdle(t *testing.T) {
 }
 
 // A body larger than what is sent at once, of known and unknown length.
-func TestLargeBodies(t *testing.T) { forEngines(t, testLargeBodies) }
+func TestLargeBodies(t *testing.T) { forWires(t, testLargeBodies) }
 
 func testLargeBodies(t *testing.T, engine string) {
 	const size = 3 << 20

@@ -3,6 +3,7 @@ package upstream_test
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"log/slog"
@@ -25,10 +26,10 @@ func forEngines(t *testing.T, test func(t *testing.T, engine string)) {
 	}
 }
 
-// A provider is the far end of connections in memory. It answers in raw bytes,
-// so that it can answer wrongly.
+// A provider is the far end of connections, in memory or, over TLS, of the
+// system. It answers in raw bytes, so that it can answer wrongly.
 type provider struct {
-	engine string
+	engine string // with overTLS at its end for a provider that speaks TLS
 	// answer writes to c what request number n (from 1) gets, and reports
 	// whether the connection stays open.
 	answer func(n int, r *http.Request, c net.Conn) bool
@@ -57,6 +58,13 @@ func (p *provider) dial(context.Context, string, string) (net.Conn, error) {
 		return nil, net.ErrClosed
 	}
 	near, far := net.Pipe()
+	if strings.HasSuffix(p.engine, overTLS) {
+		var err error
+		if near, far, err = socketPair(); err != nil {
+			return nil, err
+		}
+		far = tls.Server(far, serverTLS(tls.VersionTLS13))
+	}
 	p.conns.Add(1)
 	p.open = append(p.open, far)
 	p.wg.Go(func() { p.serve(far) })
@@ -103,7 +111,9 @@ func (c *counted) Read(p []byte) (int, error) {
 func (p *provider) client(t *testing.T, change func(*upstream.Config)) upstream.Client {
 	t.Helper()
 	cfg := upstream.DefaultConfig()
-	cfg.Engine, cfg.Dial = p.engine, p.dial
+	var secured bool
+	cfg.Engine, secured = strings.CutSuffix(p.engine, overTLS)
+	cfg.Dial, cfg.TLS = p.dial, clientTLS()
 	if change != nil {
 		change(&cfg)
 	}
@@ -117,6 +127,9 @@ func (p *provider) client(t *testing.T, change func(*upstream.Config)) upstream.
 		}
 		p.stop()
 	})
+	if secured {
+		return tlsClient{c}
+	}
 	return c
 }
 

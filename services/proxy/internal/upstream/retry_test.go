@@ -111,7 +111,7 @@ func testRetryWithinTheDeadline(t *testing.T, engine string) {
 	})
 }
 
-func TestRetryRefused(t *testing.T) { forEngines(t, testRetryRefused) }
+func TestRetryRefused(t *testing.T) { forWires(t, testRetryRefused) }
 
 func testRetryRefused(t *testing.T, engine string) {
 	p := &provider{engine: engine, answer: inTurn(refusal(503, ""), ok)}
@@ -164,7 +164,7 @@ type dead struct{ net.Conn }
 func (d *dead) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
 
 // An error that denies sending must be right, whenever the caller goes away.
-func TestNotSentIsProof(t *testing.T) { forEngines(t, testNotSentIsProof) }
+func TestNotSentIsProof(t *testing.T) { forWires(t, testNotSentIsProof) }
 
 func testNotSentIsProof(t *testing.T, engine string) {
 	proofs, sent := 0, 0
@@ -194,7 +194,7 @@ func testNotSentIsProof(t *testing.T, engine string) {
 	}
 }
 
-func TestRequestBodyFails(t *testing.T) { forEngines(t, testRequestBodyFails) }
+func TestRequestBodyFails(t *testing.T) { forWires(t, testRequestBodyFails) }
 
 func testRequestBodyFails(t *testing.T, engine string) {
 	p := &provider{engine: engine, answer: say(ok)}
