@@ -45,7 +45,7 @@ func Chain(o ChainOptions) ([]connect.ServerInterceptor, error) {
 		interceptor.Deadline(o.MaxDuration, deadlineShave),
 		Authenticate(o.Authenticator),
 		Authorise(o.Rules, o.Watch),
-		interceptor.Validate(),
+		interceptor.Validate(CheckValues),
 		interceptor.Errors(o.Errors, o.Log),
 	)
 }

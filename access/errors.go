@@ -65,6 +65,7 @@ func JSON() wire.JSON {
 	return wire.JSON{
 		Raw:      (&rpcv1.RawJson{}).ProtoReflect().Descriptor().FullName(),
 		Always:   []string{"next_cursor", "prev_cursor"},
+		NotNull:  []string{"google.protobuf.Timestamp", "google.protobuf.Duration"},
 		NonEmpty: []string{"access", "services", "integrated_account_ids"},
 		Mask:     wire.Mask{Records: "result", Within: "meta", Field: "fields"},
 	}

@@ -14,16 +14,20 @@ import (
 
 // Validate checks every message received against the rules in its schema
 // (protovalidate). What breaks them is VALIDATION_FAILED with one violation
-// for each field.
-func Validate() Named {
+// for each field. What the schema cannot say is for further checks, which
+// follow.
+func Validate(checks ...func(proto.Message) error) Named {
 	return Named{Name: "validate", Server: func(next connect.ServerFunc) connect.ServerFunc {
 		return func(ctx context.Context, spec connect.Spec, stream connect.ServerStream) error {
-			return next(ctx, spec, &validating{stream})
+			return next(ctx, spec, &validating{stream, checks})
 		}
 	}}
 }
 
-type validating struct{ connect.ServerStream }
+type validating struct {
+	connect.ServerStream
+	checks []func(proto.Message) error
+}
 
 func (v *validating) Receive(msg any) error {
 	if err := v.ServerStream.Receive(msg); err != nil {
@@ -33,7 +37,15 @@ func (v *validating) Receive(msg any) error {
 	if !ok {
 		return nil
 	}
-	return violations(protovalidate.Validate(m))
+	if err := violations(protovalidate.Validate(m)); err != nil {
+		return err
+	}
+	for _, check := range v.checks {
+		if err := check(m); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // violations turns the validator's error into ours. A rule that does not

@@ -16,9 +16,10 @@ import (
 
 // Codec is the encoding for Connect's JSON: mount it beside the binary one.
 //
-// Clients write every list, empty or not, so NonEmpty is for REST only.
+// Clients write every list, empty or not, so NonEmpty is for REST only, and so
+// is NotNull, since protobuf's JSON takes null for what is left out.
 func (j JSON) Codec() connect.Codec {
-	j.NonEmpty = nil
+	j.NonEmpty, j.NotNull = nil, nil
 	return codec{j}
 }
 

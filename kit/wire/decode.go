@@ -113,6 +113,9 @@ func (d *decoder) member(m protoreflect.Message, name string, seen map[protorefl
 		}
 		seen[fd.Number()] = true
 		if d.in.PeekKind() == 'n' && !d.takesNull(fd) {
+			if md := fd.Message(); md != nil && slices.Contains(d.j.NotNull, string(md.FullName())) {
+				return d.refuse("must not be null: leave it out instead")
+			}
 			_, err := d.in.ReadToken()
 			return d.ended(err)
 		}

@@ -26,6 +26,9 @@ type JSON struct {
 	// NonEmpty names lists that may be left out but not be given empty, because
 	// that would read as "none" and mean "all".
 	NonEmpty []string
+	// NotNull names messages that may be left out but not be given as null,
+	// which is what JavaScript makes of a date that is none.
+	NotNull []string
 	// Mask says where responses tell what they were cut to; the zero value for
 	// responses that are not.
 	Mask Mask

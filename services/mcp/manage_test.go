@@ -113,6 +113,32 @@ func TestServersAreManaged(t *testing.T) {
 	}
 }
 
+// TestS10ZeroExpiry: what clients send for a time that nobody has set makes no server that never ends. A change may take the end away, by null, and by
+// nothing else.
+func TestS10ZeroExpiry(t *testing.T) {
+	s := mcptest.Start(t)
+	_, made := s.Do(t, "POST", serversPath, `{}`)
+	at := serversPath + "/" + made["id"].(string)
+	for _, expiry := range []string{
+		`"0001-01-01T00:00:00Z"`, `"0001-01-01T00:00:00"`, `"9999-12-31T23:59:59.9999999Z"`, `"9999-12-31T00:00:00Z"`, `"1970-01-01T00:00:00.000Z"`,
+		`"-1000000000-01-01T00:00:00Z"`, `"Invalid Date"`, `"NaN"`, `""`, `0`, `false`, `{}`, `null`,
+	} {
+		calls := [][2]string{{"POST", serversPath}, {"PATCH", at}}
+		if expiry == "null" {
+			calls = calls[:1]
+		}
+		for _, call := range calls {
+			status, got := s.Do(t, call[0], call[1], `{"expires_at":`+expiry+`}`)
+			if message, _ := got["message"].(string); status != 400 || !strings.Contains(message, "expires_at") {
+				t.Errorf("%s with %s: %d %s", call[0], expiry, status, mustJSON(t, got))
+			}
+		}
+	}
+	if _, all := s.Do(t, "GET", serversPath, ""); len(all["result"].([]any)) != 1 {
+		t.Errorf("servers were made: %s", mustJSON(t, all))
+	}
+}
+
 // What was read can be written back: nothing changes by it, not even the time of the last change.
 func TestServersAreWrittenBackAsRead(t *testing.T) {
 	s := mcptest.Start(t)
@@ -121,8 +147,8 @@ func TestServersAreWrittenBackAsRead(t *testing.T) {
 		`{}`, `{"methods":["read"]}`, `{"tags":["users"],"tool_exposure":"discovery"}`,
 		`{"confirm_destructive":true,"max_result_bytes":5000,"methods":["write"],"name_style":"short","require_api_token_auth":false}`,
 	} {
-		for _, expiry := range []string{"null", `"` + ends + `"`} {
-			status, made := s.Do(t, "POST", serversPath, `{"config":`+config+`,"expires_at":`+expiry+`}`)
+		for _, expiry := range []string{"", `,"expires_at":"` + ends + `"`} {
+			status, made := s.Do(t, "POST", serversPath, `{"config":`+config+expiry+`}`)
 			if status != 200 || mustJSON(t, made["config"]) != config {
 				t.Fatalf("%s: %d %s", config, status, mustJSON(t, made))
 			}

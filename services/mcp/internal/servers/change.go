@@ -11,6 +11,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/sando-dev/sando/access"
 	internalauthv1 "github.com/sando-dev/sando/gen/sando/internalauth/v1"
 	"github.com/sando-dev/sando/kit/nearest"
 	"github.com/sando-dev/sando/kit/rpcerr"
@@ -128,6 +129,9 @@ func (s *Service) applyExpiry(record *internalauthv1.McpServer, raw jsontext.Val
 		return nil
 	}
 	record.ExpiresAt = timestamppb.New(at)
+	if err := access.CheckTime("expires_at", record.ExpiresAt); err != nil {
+		return err
+	}
 	return s.checkExpiry(record.ExpiresAt)
 }
 

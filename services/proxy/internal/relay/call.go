@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -98,8 +99,11 @@ func (s *Service) admit(ctx context.Context, account, rawQuery string) (*call, q
 		}
 	}
 	fromQuery, given, q := q.Take(catalog.ArgumentAccount)
-	if given && account == "" {
-		account = fromQuery
+	if given {
+		if err := access.CheckID(catalog.ArgumentAccount, fromQuery); err != nil {
+			return nil, nil, err
+		}
+		account = cmp.Or(account, fromQuery)
 	}
 	account, err = accountOf(caller, account)
 	if err != nil {
