@@ -95,14 +95,23 @@ type operator struct {
 	torii              string // the provider's base URL
 	environment, token string
 	server, emulator   *process
+	env                []string // of the server
 }
 
 func newOperator(t *testing.T) *operator {
 	t.Helper()
 	torii := kittest.FreeAddr(t)
-	o := &operator{dir: filepath.Join(t.TempDir(), "data"), torii: "http://" + torii + "/v1.0", address: kittest.FreeAddr(t)}
-	o.emulator = start(t, nil, "torii-emulator", "--listen", torii, "--control")
-	o.emulator.waitFor(t, "emulator", func() bool { return reachable(torii) })
+	emulator := start(t, nil, "torii-emulator", "--listen", torii, "--control")
+	emulator.waitFor(t, "emulator", func() bool { return reachable(torii) })
+	o := operatorOf(t, "http://"+torii+"/v1.0")
+	o.emulator = emulator
+	return o
+}
+
+// operatorOf works in a folder of its own, for a provider that runs.
+func operatorOf(t *testing.T, torii string, env ...string) *operator {
+	t.Helper()
+	o := &operator{dir: filepath.Join(t.TempDir(), "data"), torii: torii, address: kittest.FreeAddr(t), env: env}
 	o.sando(t, "keys", "generate", "--data-dir", o.dir)
 	o.sando(t, "migrate", "--data-dir", o.dir)
 	o.environment = o.sando(t, "environment", "create", "--name", "production", "--data-dir", o.dir)
@@ -126,7 +135,7 @@ func (o *operator) serve(t *testing.T) stack {
 		t.Fatal(err)
 	}
 	base := "http://" + o.address
-	o.server = start(t, nil, "sando", "serve", "--config", config, "--edge.listen", o.address, "--auth.public-url", base)
+	o.server = start(t, o.env, "sando", "serve", "--config", config, "--edge.listen", o.address, "--auth.public-url", base)
 	o.server.waitFor(t, "sando", func() bool { return answers(base + "/readyz") })
 	return stack{baseURL: base, emulatorURL: strings.TrimSuffix(o.torii, "/v1.0"), apiToken: o.token, environment: o.environment, toriiKey: "torii-emulator-full-access-key"}
 }
