@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -32,13 +33,26 @@ type entry struct {
 	refused error
 	// refreshAt is when the grant is fetched again in the background; expiresAt is when it ends.
 	refreshAt, expiresAt time.Time
+	// refreshed is when it was last tried to fetch it again, in Unix nanoseconds.
+	refreshed atomic.Int64
+}
+
+// retryRefresh is how long after a refresh that did not replace its entry the next one may start.
+const retryRefresh = introspectTimeout
+
+// due says whether a refresh is to be started: to one caller of all that ask at once.
+func (e *entry) due(now time.Time) bool {
+	last := e.refreshed.Load()
+	return now.After(e.refreshAt) && now.UnixNano()-last > int64(retryRefresh) && e.refreshed.CompareAndSwap(last, now.UnixNano())
 }
 
 // cache keeps entries by digest, so that no token stands in memory longer than its call. What was fetched before an event is not stored after it:
 // a fetch notes the generation first and stores under the same.
 type cache struct {
-	mu         sync.RWMutex
-	entries    map[digest]*entry
+	mu      sync.RWMutex
+	entries map[digest]*entry
+	// byID finds the entries that a token or an account concerns, so that a revocation costs those that it hits.
+	byID       map[string]map[digest]struct{}
 	generation uint64
 	// revoked is when grants of a token or an account were last called into question, by auth's clock. Kept for as long as a grant lives.
 	revoked map[string]time.Time
@@ -47,7 +61,7 @@ type cache struct {
 }
 
 func newCache() *cache {
-	return &cache{entries: make(map[digest]*entry), revoked: make(map[string]time.Time)}
+	return &cache{entries: make(map[digest]*entry), byID: make(map[string]map[digest]struct{}), revoked: make(map[string]time.Time)}
 }
 
 func (c *cache) get(d digest) (*entry, uint64) {
@@ -69,14 +83,47 @@ func (c *cache) put(d digest, e *entry, generation uint64) bool {
 	if c.generation != generation {
 		return false
 	}
+	c.drop(d)
 	if len(c.entries) >= maxEntries {
 		for old := range c.entries {
-			delete(c.entries, old)
+			c.drop(old)
 			break
 		}
 	}
 	c.entries[d] = e
+	for id := range e.concerns {
+		if c.byID[id] == nil {
+			c.byID[id] = make(map[digest]struct{})
+		}
+		c.byID[id][d] = struct{}{}
+	}
 	return true
+}
+
+// drop forgets one entry; c.mu is held.
+func (c *cache) drop(d digest) {
+	e := c.entries[d]
+	if e == nil {
+		return
+	}
+	delete(c.entries, d)
+	for id := range e.concerns {
+		if delete(c.byID[id], d); len(c.byID[id]) == 0 {
+			delete(c.byID, id)
+		}
+	}
+}
+
+// concerns yields the ids whose revocation ends an entry.
+func (e *entry) concerns(yield func(id string) bool) {
+	if e.caller == nil || !yield(e.caller.Grant.TokenID) {
+		return
+	}
+	for _, id := range e.caller.Grant.Accounts {
+		if !yield(id) {
+			return
+		}
+	}
 }
 
 // questioned says whether a grant issued at that time is to be introspected again before it is honoured.
@@ -94,29 +141,21 @@ func (c *cache) questioned(caller *Caller) bool {
 	return before(g.TokenID) || slices.ContainsFunc(g.Accounts, before)
 }
 
-// revoke forgets the callers of these tokens and accounts.
-func (c *cache) revoke(at time.Time, tokens, accounts []string) {
+// revoke forgets the callers of these tokens and accounts, and says how many entries that took.
+func (c *cache) revoke(at time.Time, tokens, accounts []string) (hit int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.generation++
-	for _, id := range tokens {
-		c.revoked[id] = at
-	}
-	for _, id := range accounts {
-		c.revoked[id] = at
-	}
-	for d, e := range c.entries {
-		if e.caller != nil && concerns(e.caller, tokens, accounts) {
-			delete(c.entries, d)
+	for _, ids := range [][]string{tokens, accounts} {
+		for _, id := range ids {
+			c.revoked[id] = at
+			for d := range c.byID[id] {
+				c.drop(d)
+				hit++
+			}
 		}
 	}
-}
-
-func concerns(caller *Caller, tokens, accounts []string) bool {
-	if slices.Contains(tokens, caller.Grant.TokenID) {
-		return true
-	}
-	return slices.ContainsFunc(caller.Grant.Accounts, func(id string) bool { return slices.Contains(accounts, id) })
+	return hit
 }
 
 // reset forgets everything, and calls every grant issued before now into question.
@@ -124,8 +163,8 @@ func (c *cache) reset(now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.generation++
-	clear(c.entries)
-	clear(c.revoked)
+	// New maps, since clearing large ones takes time.
+	c.entries, c.byID, c.revoked = make(map[digest]*entry), make(map[string]map[digest]struct{}), make(map[string]time.Time)
 	c.floor = now
 }
 
@@ -135,7 +174,7 @@ func (c *cache) sweep(now time.Time) {
 	defer c.mu.Unlock()
 	for d, e := range c.entries {
 		if now.After(e.expiresAt) {
-			delete(c.entries, d)
+			c.drop(d)
 		}
 	}
 	for id, at := range c.revoked {

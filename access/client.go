@@ -98,7 +98,7 @@ func (c *Client) Authenticate(ctx context.Context, bearer, second string) (*Call
 	if e.refused != nil {
 		return nil, e.refused
 	}
-	if now.After(e.refreshAt) {
+	if e.due(now) {
 		go c.refresh(context.WithoutCancel(ctx), d, bearer, second)
 	}
 	return e.caller, nil
