@@ -2,7 +2,6 @@ package grants
 
 import (
 	"crypto/sha256"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -45,12 +44,16 @@ type entry struct {
 type cache struct {
 	hits, misses atomic.Int64
 
-	mu         sync.RWMutex
-	entries    map[digest]*entry
+	mu      sync.RWMutex
+	entries map[digest]*entry
+	// byID finds the entries that depend on a token or an account, so that a revocation costs those that it hits.
+	byID       map[string]map[digest]struct{}
 	generation uint64
 }
 
-func newCache() *cache { return &cache{entries: make(map[digest]*entry)} }
+func newCache() *cache {
+	return &cache{entries: make(map[digest]*entry), byID: make(map[string]map[digest]struct{})}
+}
 
 func (c *cache) get(d digest) (*entry, uint64) {
 	c.mu.RLock()
@@ -73,29 +76,56 @@ func (c *cache) put(d digest, e *entry, generation uint64) {
 	if c.generation != generation {
 		return
 	}
+	c.drop(d)
 	if len(c.entries) >= maxEntries {
 		for old := range c.entries {
-			delete(c.entries, old)
+			c.drop(old)
 			break
 		}
 	}
 	c.entries[d] = e
+	for _, ids := range [][]string{e.tokens, e.accounts} {
+		for _, id := range ids {
+			if c.byID[id] == nil {
+				c.byID[id] = make(map[digest]struct{})
+			}
+			c.byID[id][d] = struct{}{}
+		}
+	}
 }
 
-func (c *cache) forget(events []store.Event) {
-	var tokens, accounts []string
-	for _, e := range events {
-		tokens = append(tokens, e.TokenIDs...)
-		accounts = append(accounts, e.AccountIDs...)
+// drop forgets one entry; c.mu is held.
+func (c *cache) drop(d digest) {
+	e := c.entries[d]
+	if e == nil {
+		return
 	}
+	delete(c.entries, d)
+	for _, ids := range [][]string{e.tokens, e.accounts} {
+		for _, id := range ids {
+			if delete(c.byID[id], d); len(c.byID[id]) == 0 {
+				delete(c.byID, id)
+			}
+		}
+	}
+}
+
+// forget drops what events concern, and says how many entries that took.
+func (c *cache) forget(events []store.Event) (hit int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.generation++
-	for d, e := range c.entries {
-		if overlap(e.tokens, tokens) || overlap(e.accounts, accounts) {
-			delete(c.entries, d)
+	for _, e := range events {
+		for _, ids := range [][]string{e.TokenIDs, e.AccountIDs} {
+			for _, id := range ids {
+				for d := range c.byID[id] {
+					c.drop(d)
+					hit++
+				}
+			}
 		}
 	}
+	return hit
 }
 
 // sweep drops what has ended.
@@ -104,11 +134,7 @@ func (c *cache) sweep(now time.Time) {
 	defer c.mu.Unlock()
 	for d, e := range c.entries {
 		if !now.Before(e.until) {
-			delete(c.entries, d)
+			c.drop(d)
 		}
 	}
-}
-
-func overlap(a, b []string) bool {
-	return slices.ContainsFunc(a, func(s string) bool { return slices.Contains(b, s) })
 }
