@@ -19,14 +19,24 @@ type handler struct{ *Mux }
 // nosniff stands in every answer.
 var nosniff = []string{"nosniff"} //nolint:gochecknoglobals // a constant that Go has no word for
 
-// ServeHTTP gives the request its id and its limits and finds who answers.
+// ServeHTTP gives the request its id and its limits and has it answered.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id := interceptor.NewRequestID(r.Header.Get(interceptor.HeaderIncomingID))
 	w.Header().Set(interceptor.HeaderRequestID, id)
 	w.Header()["X-Content-Type-Options"] = nosniff
 	r = r.WithContext(interceptor.WithRequestID(r.Context(), id))
 	defer h.abort(r, id)
-	if r.Body != nil && r.Body != http.NoBody {
+	h.route(w, r, id)
+	h.note(w, r, id)
+}
+
+// route finds who answers.
+func (h *handler) route(w http.ResponseWriter, r *http.Request, id string) {
+	if e := h.refusal(r); e != nil {
+		h.refuse(w, r, id, e)
+		return
+	}
+	if _, guarded := r.Body.(requestBody); !guarded && hasBody(r) {
 		r.Body = sentBody{r.Body}
 	}
 	if h.isRPC(r) {
@@ -72,21 +82,6 @@ func (h *handler) isRPC(r *http.Request) bool {
 	return h.rpc.has(r.URL.Path) || strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc")
 }
 
-// readWhole has the body of a call of one message over HTTP/1.1 read to its end
-// before anything is made of it: a handler may answer without looking for the
-// end, and a router that is still sending would take that for a broken
-// connection.
-func (h *handler) readWhole(r *http.Request) {
-	contentType := r.Header.Get("Content-Type")
-	one := strings.HasPrefix(contentType, "application/grpc-web") ||
-		strings.HasPrefix(contentType, "application/json") || strings.HasPrefix(contentType, "application/proto")
-	if r.ProtoMajor != 1 || !one || r.Body == nil || r.Body == http.NoBody {
-		return
-	}
-	const frame = 5 // flags and length of a gRPC-Web message
-	r.Body = &wholeBody{ReadCloser: r.Body, limit: h.o.MaxBody + frame + 1}
-}
-
 // serveRPC answers a procedure. What Connect answers without a body, a wrong
 // method or content type, gets the one shape.
 func (h *handler) serveRPC(w http.ResponseWriter, r *http.Request, id string) {
@@ -95,7 +90,6 @@ func (h *handler) serveRPC(w http.ResponseWriter, r *http.Request, id string) {
 		h.refuseRPC(w, r, id)
 		return
 	}
-	h.readWhole(r)
 	procedure.ServeHTTP(&rpcWriter{ResponseWriter: w, fail: func(code int) {
 		interceptor.TraceAnswer(w, r)
 		h.o.Errors.WriteHTTP(w, id, gateway.Unroutable(r, code))
@@ -106,14 +100,11 @@ func (h *handler) serveRPC(w http.ResponseWriter, r *http.Request, id string) {
 // caller.
 func (h *handler) refuseRPC(w http.ResponseWriter, r *http.Request, id string) {
 	interceptor.TraceAnswer(w, r)
-	dialect := connecthttp.NewErrorWriter()
-	if r.Method != http.MethodPost || !dialect.IsSupported(r) {
+	if r.Method != http.MethodPost || !connecthttp.NewErrorWriter().IsSupported(r) {
 		h.o.Errors.WriteHTTP(w, id, gateway.Unroutable(r, http.StatusNotFound))
 		return
 	}
-	err := rpcerr.Newf(rpcerr.Unimplemented, "There is no procedure %s.", r.URL.Path)
-	// The caller may be gone; there is nobody left to tell.
-	_ = dialect.Write(w, r, h.o.Errors.Connect(err, id))
+	h.refuse(w, r, id, rpcerr.Newf(rpcerr.Unimplemented, "There is no procedure %s.", r.URL.Path))
 }
 
 // notFound answers for a path that neither mux has. The plain one may have it

@@ -71,7 +71,7 @@ func (m *Mux) shaping() connect.ServerInterceptor {
 	return func(next connect.ServerFunc) connect.ServerFunc {
 		return func(ctx context.Context, spec connect.Spec, stream connect.ServerStream) error {
 			if err := next(ctx, spec, stream); err != nil {
-				return m.o.Errors.Connect(err, interceptor.RequestIDFrom(ctx))
+				return m.o.Errors.Connect(interceptor.Received(err), interceptor.RequestIDFrom(ctx))
 			}
 			return nil
 		}

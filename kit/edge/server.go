@@ -25,9 +25,12 @@ type Config struct {
 	MaxHeaderBytes int `yaml:"max_header_bytes"`
 	// MaxStreams limits the calls at once on one HTTP/2 connection.
 	MaxStreams int `yaml:"max_streams"`
-	// Stall cuts a client that neither takes nor sends a byte for this long
-	// while one is due.
+	// Stall ends a call whose client neither takes nor sends a byte for this long
+	// while one is due, over HTTP/1.1 and in each stream of HTTP/2.
 	Stall time.Duration `yaml:"stall"`
+	// MaxConnectionsPerAddress limits the connections at once from one address. 0 is no limit: all calls that come through an ingress come from
+	// one address.
+	MaxConnectionsPerAddress int `yaml:"max_connections_per_address"`
 	// DrainDelay is how long the listener says NOT_SERVING and goes on working
 	// before it stops, so that balancers can notice.
 	DrainDelay time.Duration `yaml:"drain_delay"`
@@ -70,6 +73,9 @@ func (c Config) check() error {
 			errs = append(errs, fmt.Errorf("%s must be positive", limit.name))
 		}
 	}
+	if c.MaxConnectionsPerAddress < 0 {
+		errs = append(errs, errors.New("max_connections_per_address must not be negative; 0 is no limit"))
+	}
 	if c.DrainDelay < 0 {
 		errs = append(errs, errors.New("drain_delay must not be negative"))
 	}
@@ -107,6 +113,9 @@ func Listen(cfg Config, h http.Handler, tlsConfig *tls.Config) (*Server, error) 
 	if finished, ok := h.(*handler); ok {
 		s.mux, s.draining = finished.Mux, finished.draining
 	}
+	if cfg.MaxConnectionsPerAddress > 0 {
+		s.listener = newCrowd(l, cfg.MaxConnectionsPerAddress, s.log())
+	}
 	ctx = context.WithValue(ctx, drainKey{}, s.draining)
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
@@ -116,7 +125,7 @@ func Listen(cfg Config, h http.Handler, tlsConfig *tls.Config) (*Server, error) 
 	} else {
 		tlsConfig = tlsConfig.Clone()
 		tlsConfig.NextProtos = []string{"h2", "http/1.1"}
-		s.listener = tls.NewListener(l, tlsConfig)
+		s.listener = tls.NewListener(s.listener, tlsConfig)
 	}
 	if cfg.Compress {
 		if h, err = compress(h); err != nil {
@@ -124,7 +133,7 @@ func Listen(cfg Config, h http.Handler, tlsConfig *tls.Config) (*Server, error) 
 		}
 	}
 	s.http = &http.Server{
-		Handler:           stall(cfg.Stall, h),
+		Handler:           guard(cfg.Stall, h),
 		Protocols:         protocols,
 		TLSConfig:         tlsConfig,
 		ReadHeaderTimeout: cfg.ReadHeaderTimeout,

@@ -23,6 +23,8 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/anypb"
+
+	"github.com/sando-dev/sando/kit/rpcerr"
 )
 
 // Conn lets gRPC clients call srv in process. Metadata passes both ways, for
@@ -48,6 +50,12 @@ type conn struct {
 // handOver moves the fields of one message to another of the same type; values
 // are shared.
 func handOver(dst, src any) error {
+	if pending, ok := src.(*call); ok {
+		var err error
+		if src, err = pending.complete(); err != nil {
+			return err
+		}
+	}
 	to, ok := dst.(proto.Message)
 	if !ok {
 		return fmt.Errorf("gateway: %T is not a protobuf message", dst)
@@ -76,12 +84,13 @@ func (c *conn) Invoke(ctx context.Context, method string, args, reply any, opts 
 	if err != nil {
 		return err
 	}
-	if err := restOfQuery(ctx, args); err != nil {
-		return err
+	request, err := outgoingRequest(ctx, args)
+	if err != nil {
+		return faultStatus(err)
 	}
 	pass(ctx)
 	ctx, info := outgoing(ctx)
-	err = c.client.CallUnary(ctx, spec, args, reply)
+	err = c.client.CallUnary(ctx, spec, request, reply)
 	for _, o := range opts {
 		switch o := o.(type) {
 		case grpc.HeaderCallOption:
@@ -107,8 +116,10 @@ func (c *conn) NewStream(ctx context.Context, _ *grpc.StreamDesc, method string,
 	if err != nil {
 		return nil, err
 	}
-	if err := unusedQuery(ctx); err != nil {
-		return nil, err
+	if c, ok := ctx.Value(callKey{}).(*call); ok {
+		if err := c.unusedQuery(); err != nil {
+			return nil, faultStatus(err)
+		}
 	}
 	pass(ctx)
 	ctx, info := outgoing(ctx)
@@ -130,8 +141,27 @@ func (s *stream) Header() (metadata.MD, error) { return toMD(s.info.ResponseHead
 func (s *stream) Trailer() metadata.MD         { return toMD(s.info.ResponseTrailer()) }
 func (s *stream) Context() context.Context     { return s.ctx }
 func (s *stream) CloseSend() error             { return toStatus(s.stream.CloseSend()) }
-func (s *stream) SendMsg(m any) error          { return toStatus(s.stream.Send(m)) }
 func (s *stream) RecvMsg(m any) error          { return toStatus(s.stream.Receive(m)) }
+
+// SendMsg reads the body now, where there is one: a stream has no message that
+// waits to be asked for.
+func (s *stream) SendMsg(m any) error {
+	if c, ok := s.ctx.Value(callKey{}).(*call); ok && c.body.from != nil {
+		if err := c.body.read(m); err != nil {
+			return faultStatus(err)
+		}
+		c.body = pendingBody{}
+	}
+	return toStatus(s.stream.Send(m))
+}
+
+// faultStatus is an error of a request as the gateway passes it on.
+func faultStatus(err error) error {
+	if e, ok := errors.AsType[*rpcerr.Error](err); ok {
+		return status.Error(codes.InvalidArgument, packed{e}.Error())
+	}
+	return status.FromContextError(err).Err()
+}
 
 // outgoing copies gRPC metadata into the call's headers.
 func outgoing(ctx context.Context) (context.Context, *connect.CallInfo) {

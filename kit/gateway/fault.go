@@ -46,24 +46,12 @@ type strict struct{ runtime.Marshaler }
 
 func (s strict) NewDecoder(r io.Reader) runtime.Decoder {
 	return runtime.DecoderFunc(func(v any) error {
-		if body, ok := r.(foreignBody); ok {
-			return packError(body.refuse())
+		if body, ok := r.(*pendingBody); ok {
+			body.into, body.decoder = v, s.Marshaler
+			return nil
 		}
 		return packError(s.Marshaler.NewDecoder(r).Decode(v))
 	})
-}
-
-// foreignBody is a body that does not say it is JSON. Only handlers of their
-// own may read it.
-type foreignBody struct{ io.ReadCloser }
-
-// refuse is io.EOF for a body with nothing in it.
-func (b foreignBody) refuse() error {
-	if _, err := io.ReadFull(b, make([]byte, 1)); err != nil {
-		return err
-	}
-	return rpcerr.New(rpcerr.UnsupportedMediaType, "The body must be JSON.").
-		WithFix("Send Content-Type: application/json.")
 }
 
 // isForeign reports whether the content type names something else than JSON. A
@@ -74,6 +62,14 @@ func isForeign(contentType string) bool {
 	}
 	media, _, err := mime.ParseMediaType(contentType)
 	return err != nil || media != "application/json" && !strings.HasSuffix(media, "+json")
+}
+
+// unpacked is the error itself, for those who need not pass it on as text.
+func unpacked(err error) error {
+	if p, ok := errors.AsType[packed](err); ok {
+		return p.err
+	}
+	return err
 }
 
 func packError(err error) error {

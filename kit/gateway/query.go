@@ -13,9 +13,7 @@ import (
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"github.com/grpc-ecosystem/grpc-gateway/v2/utilities"
-	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
-	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
@@ -37,6 +35,9 @@ type call struct {
 	query url.Values
 	// err is why the query did not parse.
 	err error
+	// body waits for the call to ask for its message, which is args then.
+	body pendingBody
+	args any
 	// passed tells that the call has gone over the bridge, to the chain.
 	passed bool
 	began  time.Time
@@ -56,17 +57,13 @@ func openCall(next runtime.HandlerFunc) runtime.HandlerFunc {
 			*hit = true
 			return
 		}
-		r = r.WithContext(context.WithValue(r.Context(), callKey{}, &call{began: time.Now()}))
-		if r.Body != nil && r.Body != http.NoBody && isForeign(r.Header.Get("Content-Type")) {
-			r.Body = foreignBody{r.Body}
-		}
-		next(w, r, params)
+		next(w, r.WithContext(context.WithValue(r.Context(), callKey{}, &call{began: time.Now()})), params)
 	}
 }
 
 // parseForm runs ahead of a generated handler, and of no other: it takes the
 // query away from http.Request.ParseForm, which drops what it cannot parse and
-// reads bodies.
+// reads bodies. It holds the body back as well, see pendingBody.
 func parseForm(ctx context.Context, r *http.Request) metadata.MD {
 	c, ok := ctx.Value(callKey{}).(*call)
 	if !ok {
@@ -75,37 +72,33 @@ func parseForm(ctx context.Context, r *http.Request) metadata.MD {
 	c.query, c.err = url.ParseQuery(r.URL.RawQuery)
 	r.Form = c.query
 	r.PostForm = url.Values{}
+	if r.Body != nil && r.Body != http.NoBody {
+		c.body = pendingBody{from: r.Body, foreign: isForeign(r.Header.Get("Content-Type"))}
+		r.Body = &c.body
+	}
 	return nil
 }
 
 // unusedQuery refuses a call whose query has keys that no field took; the
 // generated code of a route without query parameters never looks at them.
-func unusedQuery(ctx context.Context) error {
-	c, ok := ctx.Value(callKey{}).(*call)
-	if !ok {
-		return nil
-	}
-	var e *rpcerr.Error
+func (c *call) unusedQuery() error {
 	switch {
 	case c.err != nil:
-		e = rpcerr.New(rpcerr.ValidationFailed, "The query is not validly escaped.")
+		return rpcerr.New(rpcerr.ValidationFailed, "The query is not validly escaped.")
 	case len(c.query) > 0:
-		key := slices.Sorted(maps.Keys(c.query))[0]
-		e = rpcerr.Invalid(key, "unknown query parameter")
+		return rpcerr.Invalid(slices.Sorted(maps.Keys(c.query))[0], "unknown query parameter")
 	default:
 		return nil
 	}
-	return status.Error(codes.InvalidArgument, packed{e}.Error())
 }
 
 // restOfQuery reads what the generated code left of a query into the request:
 // where the body is the whole message, it looks at no query at all, and yet a
 // field may stand there as well as in the body. In both places is refused.
-func restOfQuery(ctx context.Context, args any) error {
-	c, ok := ctx.Value(callKey{}).(*call)
+func (c *call) restOfQuery(args any) error {
 	msg, isMessage := args.(proto.Message)
-	if !ok || !isMessage || c.err != nil || len(c.query) == 0 {
-		return unusedQuery(ctx)
+	if !isMessage || c.err != nil || len(c.query) == 0 {
+		return c.unusedQuery()
 	}
 	for key := range c.query {
 		path, ok := fieldPath(key)
@@ -114,14 +107,13 @@ func restOfQuery(ctx context.Context, args any) error {
 		}
 		fd := msg.ProtoReflect().Descriptor().Fields().ByTextName(path[0])
 		if fd != nil && msg.ProtoReflect().Has(fd) {
-			e := rpcerr.Invalid(key, "is given twice: in the query and in the path or body")
-			return status.Error(codes.InvalidArgument, packed{e}.Error())
+			return rpcerr.Invalid(key, "is given twice: in the query and in the path or body")
 		}
 	}
 	if err := (parser{}).Parse(msg, c.query, utilities.NewDoubleArray(nil)); err != nil {
-		return status.Error(codes.InvalidArgument, err.Error())
+		return unpacked(err)
 	}
-	return unusedQuery(ctx)
+	return c.unusedQuery()
 }
 
 // parser reads query parameters into a request message. A key is a field, the

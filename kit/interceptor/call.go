@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 
 	"connectrpc.com/connect/v2"
 )
@@ -19,16 +20,32 @@ const (
 
 type requestIDKey struct{}
 
+// request is what is known of a request ahead of its call.
+type request struct {
+	id string
+	// called says that a call was logged for it.
+	called atomic.Bool
+}
+
 // RequestIDFrom gives the id of the request that ctx belongs to, or "".
 func RequestIDFrom(ctx context.Context) string {
-	id, _ := ctx.Value(requestIDKey{}).(string)
-	return id
+	if r, ok := ctx.Value(requestIDKey{}).(*request); ok {
+		return r.id
+	}
+	return ""
+}
+
+// Called reports whether a call has its line in the log for the request that
+// ctx belongs to. The listener writes one for a request that came to no call.
+func Called(ctx context.Context) bool {
+	r, ok := ctx.Value(requestIDKey{}).(*request)
+	return ok && r.called.Load()
 }
 
 // WithRequestID marks ctx as belonging to a request. The listener does so for
 // requests that may fail before the chain is reached, and shows the id itself.
 func WithRequestID(ctx context.Context, id string) context.Context {
-	return context.WithValue(ctx, requestIDKey{}, id)
+	return context.WithValue(ctx, requestIDKey{}, &request{id: id})
 }
 
 // NewRequestID keeps the caller's id when it is 1 to 64 letters, digits, dots,

@@ -49,8 +49,11 @@ func Errors(table *rpcerr.Table, log *slog.Logger) Named {
 // internal or unknown.
 type incoming struct{ connect.ServerStream }
 
-func (s *incoming) Receive(message any) error {
-	err := s.ServerStream.Receive(message)
+func (s *incoming) Receive(message any) error { return Received(s.ServerStream.Receive(message)) }
+
+// Received tells whose fault an error of receiving a message is, for services
+// that run outside of the chain.
+func Received(err error) error {
 	if err == nil || errors.Is(err, io.EOF) {
 		return err
 	}
@@ -61,10 +64,13 @@ func (s *incoming) Receive(message any) error {
 	if !errors.As(err, &library) || errors.As(err, &ours) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
-	if code := library.Code(); code != connect.CodeInternal && code != connect.CodeUnknown {
+	switch library.Code() {
+	case connect.CodeInternal, connect.CodeUnknown, connect.CodeUnimplemented:
+		// Unimplemented is no message, or a second one, where one is due.
+		return rpcerr.Invalid("body", "is not one whole message, framed as the protocol says").WithCause(err)
+	default:
 		return err
 	}
-	return rpcerr.Invalid("body", "is not a whole message, framed as the protocol says").WithCause(err)
 }
 
 // ProtocolREST is the protocol of calls that are answered by plain HTTP, and

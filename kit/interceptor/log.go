@@ -41,6 +41,9 @@ func LogRefused(ctx context.Context, log *slog.Logger, procedure string, start t
 }
 
 func line(ctx context.Context, log *slog.Logger, procedure string, n *notes, start time.Time, err error) {
+	if r, ok := ctx.Value(requestIDKey{}).(*request); ok {
+		r.called.Store(true)
+	}
 	level := levelOf(err)
 	if !log.Enabled(ctx, level) {
 		return

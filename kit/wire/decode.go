@@ -55,6 +55,9 @@ func (d *decoder) syntax(err error) *rpcerr.Error {
 		return d.refuse("the JSON ends too early").WithCause(err)
 	}
 	if errors.Is(err, jsontext.ErrDuplicateName) {
+		if at, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
+			return d.refuse("the field %s is given twice", at.JSONPointer.LastToken()).WithCause(err)
+		}
 		return d.refuse("a field is given twice").WithCause(err)
 	}
 	return d.refuse("not valid JSON at byte %d", d.in.InputOffset()).WithCause(err)

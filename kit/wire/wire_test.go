@@ -256,7 +256,7 @@ func TestUnmarshalNamesTheField(t *testing.T) {
 		{`{"time":"yesterday"}`, "time", "must be a Timestamp", ""},
 		{`{"empty":{"x":1}}`, "empty", "must be an Empty", ""},
 		{`{"left":"a","right":{}}`, "right", "cannot be given together with left", ""},
-		{`{"i32":1,"i32":2}`, "", "a field is given twice", ""},
+		{`{"i32":1,"i32":2}`, "", "the field i32 is given twice", ""},
 		{`{"plain_text":"a","plainText":"b"}`, "plainText", "is given twice", ""},
 		{`[]`, "", "must be an object, not an array", ""},
 		{`{"i32":1} {}`, "", "the body holds more than one JSON value", ""},

@@ -171,7 +171,10 @@ func (e *Endpoint) answer(ctx context.Context, w http.ResponseWriter, r *http.Re
 	lenientAccept(r)
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
-		return err
+		f := e.unread(err)
+		f.note(ctx)
+		f.write(w, nil)
+		return nil
 	}
 	if !e.fast(ctx, w, r, v, body) {
 		e.slow(ctx, w, r, v, body)
@@ -191,6 +194,7 @@ func (e *Endpoint) slow(ctx context.Context, w http.ResponseWriter, r *http.Requ
 		all, f = messages(value, r.Header.Get(headerVersion))
 	}
 	if f != nil {
+		f.note(ctx)
 		f.write(w, nil)
 		return
 	}
@@ -205,6 +209,7 @@ func (e *Endpoint) one(ctx context.Context, w http.ResponseWriter, r *http.Reque
 	m, f := open(body, r.Header.Get(headerVersion))
 	switch {
 	case f != nil:
+		f.note(ctx)
 		f.write(w, m.ID)
 		return
 	case m.ignored():

@@ -28,9 +28,14 @@ func open(body []byte, version string) (envelope, *fault) {
 	if jsontext.Value(body).Kind() != '{' {
 		return m, invalid("a message must be a JSON object")
 	}
-	// Members given twice are left to those who read them.
 	if err := json.Unmarshal(body, &m, jsontext.AllowDuplicateNames(true)); err != nil {
 		return m, malformed("the message is not JSON")
+	}
+	if f := givenTwice(body); f != nil {
+		if strings.Contains(f.message, " /id ") {
+			m.ID = nil // which of the two is meant cannot be told
+		}
+		return m, f
 	}
 	if kind := m.ID.Kind(); m.ID != nil && kind != '"' && kind != '0' {
 		m.ID = nil

@@ -97,7 +97,7 @@ func (s Surface) invoke(ctx context.Context, w http.ResponseWriter, r *http.Requ
 func (s Surface) custom(ctx context.Context, w http.ResponseWriter, r *http.Request) error {
 	_, path, _ := strings.Cut(r.URL.EscapedPath(), customRoute)
 	raw := &relay.Raw{HTTPMethod: r.Method, Path: path, Query: r.URL.RawQuery, ContentType: r.Header.Get("Content-Type")}
-	if r.Body != nil && r.Method != http.MethodGet {
+	if r.Body != nil {
 		var err error
 		if raw.Body, err = io.ReadAll(r.Body); err != nil {
 			return err
@@ -143,7 +143,15 @@ func (s Surface) upload(ctx context.Context, w http.ResponseWriter, r *http.Requ
 		if err != nil {
 			return nil, rpcerr.Invalid("body", "is not a form").WithCause(err)
 		}
-		return unpack(form)
+		p, err := unpack(form)
+		if err != nil {
+			return nil, err
+		}
+		// A form may end before its body does; a body that breaks off is no upload.
+		if _, err := io.Copy(io.Discard, r.Body); err != nil {
+			return nil, formFault(err)
+		}
+		return p, nil
 	})
 	if err != nil {
 		return err
@@ -176,6 +184,9 @@ func unpack(form *multipart.Reader) (*relay.Parcel, error) {
 			if len(text) > mostField {
 				return nil, rpcerr.Invalid(part.FormName(), "is too long")
 			}
+			if _, twice := p.Fields[part.FormName()]; twice {
+				return nil, rpcerr.Invalid(part.FormName(), "is given twice")
+			}
 			p.Fields[part.FormName()] = string(text)
 		}
 	}
@@ -205,6 +216,9 @@ func hold(p *relay.Parcel, part *multipart.Part) error {
 func formFault(err error) error {
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return err
+	}
+	if e, ok := errors.AsType[*rpcerr.Error](err); ok {
+		return e
 	}
 	return rpcerr.Invalid("body", "the form broke off").WithCause(err)
 }

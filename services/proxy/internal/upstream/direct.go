@@ -61,14 +61,14 @@ func (d *direct) lane(ctx context.Context, x *exchange) (*lane, error) {
 		return nil, err
 	}
 	to := origin{x.request.URL.Scheme, x.request.URL.Host}
-	if l := d.pool.idleLane(to, x); l != nil {
+	if l := d.pool.idleLane(to); l != nil {
 		return l, nil
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	x.watch.guard(cancel)
 	defer x.watch.release()
-	return d.pool.get(ctx, to, x)
+	return d.pool.get(ctx, to)
 }
 
 // rewind prepares x to be sent over another connection, if that is safe:
@@ -155,18 +155,11 @@ func (l *lane) end(keep bool) {
 // used again. Nothing was sent over it.
 var errStale = errors.New("the connection is not as the last call left it")
 
-// probedLast reports whether the lane is probed when x is ready to leave over
-// it, by fresh. That costs x its body, so one that cannot be had again goes out
-// over a lane that was probed before the body was read; and a probe that waits
-// is not made twice.
-func (l *lane) probedLast(x *exchange) bool {
-	return l.socket.raw != nil && (x.body == nil || x.request.GetBody != nil)
-}
-
 // fresh is asked when a request is ready to leave. What has arrived by now is
-// no answer to it.
+// no answer to it. A body that cannot be had again is not put at risk for
+// that: the lane was probed before it was read.
 func (l *lane) fresh(x *exchange) bool {
-	if !l.reused || !l.probedLast(x) || x.turn.state.Load() != turnFree {
+	if !l.reused || l.socket.raw == nil || x.turn.state.Load() != turnFree || x.body != nil && x.request.GetBody == nil {
 		return true
 	}
 	found := l.probe()

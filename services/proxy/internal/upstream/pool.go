@@ -59,9 +59,9 @@ func newPool(cfg *Config, d *dialer, log *slog.Logger) *pool {
 	return &pool{cfg: cfg, dialer: d, log: log, origins: make(map[origin]*berth)}
 }
 
-// idleLane gives an idle connection that is alive, or that x looks after
-// itself; nil where there is none, or no leave to use it without waiting.
-func (p *pool) idleLane(o origin, x *exchange) *lane {
+// idleLane gives an idle connection that is alive; nil where there is none, or
+// no leave to use it without waiting.
+func (p *pool) idleLane(o origin) *lane {
 	b := p.enter(o)
 	if b.open != nil {
 		select {
@@ -71,15 +71,15 @@ func (p *pool) idleLane(o origin, x *exchange) *lane {
 			return nil
 		}
 	}
-	if l := p.popQuiet(o, b, x); l != nil {
+	if l := p.popQuiet(o, b); l != nil {
 		return l
 	}
 	p.release(o, b)
 	return nil
 }
 
-// get gives an idle connection like idleLane, or a new one.
-func (p *pool) get(ctx context.Context, o origin, x *exchange) (*lane, error) {
+// get gives an idle connection that is alive, or a new one.
+func (p *pool) get(ctx context.Context, o origin) (*lane, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -92,7 +92,7 @@ func (p *pool) get(ctx context.Context, o origin, x *exchange) (*lane, error) {
 			return nil, ctx.Err()
 		}
 	}
-	if l := p.popQuiet(o, b, x); l != nil {
+	if l := p.popQuiet(o, b); l != nil {
 		return l, nil
 	}
 	l, err := p.dial(ctx, o)
@@ -104,20 +104,15 @@ func (p *pool) get(ctx context.Context, o origin, x *exchange) (*lane, error) {
 }
 
 // popQuiet takes an idle connection that can be used; nil when there is none.
-// One that is probed when the request is ready to leave is not probed here: that
-// is later, and once is enough.
-func (p *pool) popQuiet(o origin, b *berth, x *exchange) *lane {
+func (p *pool) popQuiet(o origin, b *berth) *lane {
 	for {
 		l := p.pop(b)
 		if l == nil {
 			return nil
 		}
-		l.reused = true
-		if l.probedLast(x) {
-			return l
-		}
 		found := l.probe()
 		if found == quiet {
+			l.reused = true
 			return l
 		}
 		// It is of no use: how it closes does not matter.
@@ -213,9 +208,18 @@ func (p *pool) dial(ctx context.Context, o origin) (*lane, error) {
 	return l, nil
 }
 
-// put keeps a connection for the next call, which asks whether it is as it was
-// left before anything is sent.
+// put keeps a connection for the next call, if it holds nothing by now. One
+// that cannot be asked without waiting is asked before that call.
 func (p *pool) put(l *lane) {
+	if l.socket.raw != nil {
+		if found := l.probe(); found != quiet {
+			if found == surplus {
+				p.distrust(l.origin)
+			}
+			p.discard(l)
+			return
+		}
+	}
 	now := time.Now()
 	p.mu.Lock()
 	b := p.origins[l.origin]
