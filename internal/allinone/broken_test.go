@@ -33,10 +33,11 @@ const patience = 20 * time.Second
 
 // stack is the product with an account at a stand-in.
 type stack struct {
-	log                *kittest.Log
-	addr               string
-	token, mcp         string
-	account, authority string
+	log        *kittest.Log
+	addr       string
+	token, mcp string
+	account    string
+	page       string // path of a link page
 }
 
 func startStack(t *testing.T, change func(*Config)) *stack {
@@ -80,7 +81,28 @@ func startStack(t *testing.T, change func(*Config)) *stack {
 	s.account = made.ID
 	s.post(t, "/integrated-account/"+made.ID+"/mcp", map[string]any{"name": "tests"}, &made)
 	s.mcp = made.Token
+	s.page = s.linkPage(t)
 	return s
+}
+
+// linkPage opens a link and gives the path of its form.
+func (s *stack) linkPage(t *testing.T) string {
+	t.Helper()
+	var made struct {
+		Token string `json:"link_token"`
+	}
+	s.post(t, "/link-token", map[string]string{"tenant_id": "beta"}, &made)
+	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	res, err := client.Get("http://" + s.addr + "/connect?link_token=" + made.Token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	page, err := res.Location()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return page.Path
 }
 
 func (s *stack) post(t *testing.T, path string, body, answer any) {
@@ -127,6 +149,8 @@ func (s *stack) targets() []target {
 		{"list", "GET", "/proxy/users" + query, ""},
 		{"form", "POST", "/proxy/files/upload" + query, "multipart/form-data; boundary=b"},
 		{"unified", "GET", "/unified/user-directory/users" + query, ""},
+		{"unified write", "PATCH", "/unified/user-directory/users/1" + query, "application/json"},
+		{"link page", "POST", s.page, "application/x-www-form-urlencoded"},
 		{"mcp", "POST", "/mcp", "application/json"},
 		{"mcp in the path", "POST", "/mcp/" + s.mcp, "application/json"},
 		{"health", "GET", "/healthz", ""},

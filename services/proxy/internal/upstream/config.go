@@ -12,7 +12,8 @@ import (
 // Config of a Client. Sizes are bytes.
 type Config struct {
 	// Engine is the HTTP/1.1 client underneath: "direct" works on the caller's
-	// goroutine and needs the least CPU, "standard" is Go's transport.
+	// goroutine and needs the least CPU, "standard" is Go's transport. Where the
+	// system cannot ask a socket without waiting, as on Windows, direct is standard.
 	Engine string `yaml:"engine" choices:"direct,standard"`
 	// DialTimeout bounds looking up the name and connecting.
 	DialTimeout time.Duration `yaml:"dial_timeout"`
