@@ -40,6 +40,11 @@ func TestThePageOfMetrics(t *testing.T) {
 		}
 	}
 	exhaust(t, s)
+	// A name that is not UTF-8 is counted when it is mended.
+	emulatorDo(t, s, "POST", "/faults", map[string]any{"operation": "roles.list", "kind": "bad-utf8", "times": 1})
+	if code, text := (restOver{client: http.DefaultClient, base: s.baseURL}).do(t, "GET", "/proxy/roles?integrated_account_id="+s.account, s.apiToken, nil, nil); code != http.StatusOK {
+		t.Errorf("roles: %d %s", code, text)
+	}
 
 	text := page(t, "http://127.0.0.1:"+port+"/metrics")
 	// Each cache tells of itself under its own name.
