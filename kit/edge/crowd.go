@@ -35,7 +35,7 @@ func (c *crowd) Accept() (net.Conn, error) {
 			return conn, nil // no address to count by
 		}
 		if c.enter(address) {
-			return &member{Conn: conn, leave: sync.OnceFunc(func() { c.leave(address) })}, nil
+			return &member{halfCloser: halfCloser{conn}, leave: sync.OnceFunc(func() { c.leave(address) })}, nil
 		}
 		// Nobody waits for the end of a connection that was refused.
 		_ = conn.Close()
@@ -71,7 +71,7 @@ func (c *crowd) leave(address string) {
 
 // member is a connection that counts until it is closed.
 type member struct {
-	net.Conn
+	halfCloser
 	leave func()
 }
 
@@ -79,13 +79,4 @@ type member struct {
 func (m *member) Close() error {
 	m.leave()
 	return m.Conn.Close()
-}
-
-// CloseWrite serves net/http, which ends a connection in two steps so that the
-// last answer arrives.
-func (m *member) CloseWrite() error {
-	if half, ok := m.Conn.(interface{ CloseWrite() error }); ok {
-		return half.CloseWrite()
-	}
-	return nil
 }

@@ -33,6 +33,10 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // route finds who answers.
 func (h *handler) route(w http.ResponseWriter, r *http.Request, id string) {
 	if e := h.refusal(r); e != nil {
+		if lengthTwice(r) {
+			// Where its next request begins is anybody's guess.
+			w.Header().Set("Connection", "close")
+		}
 		h.refuse(w, r, id, e)
 		return
 	}

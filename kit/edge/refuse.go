@@ -15,6 +15,10 @@ import (
 // refusal is what is wrong with a request whoever is to answer it, or nil: a
 // header twice that has one value, or a body where none has a meaning.
 func (h *handler) refusal(r *http.Request) *rpcerr.Error {
+	if lengthTwice(r) {
+		return rpcerr.New(rpcerr.ValidationFailed, "The length of the request is given twice: one of Content-Length and Transfer-Encoding, once, says where it ends.").
+			WithFix("Send either a Content-Length or chunks.")
+	}
 	for name, values := range r.Header {
 		if len(values) > 1 && isSingle(name) {
 			return rpcerr.Newf(rpcerr.ValidationFailed, "The header %s is given %d times.", name, len(values)).

@@ -122,6 +122,7 @@ func Listen(cfg Config, h http.Handler, tlsConfig *tls.Config) (*Server, error) 
 	protocols.SetHTTP2(true)
 	if tlsConfig == nil {
 		protocols.SetUnencryptedHTTP2(true)
+		s.listener = framing{s.listener}
 	} else {
 		tlsConfig = tlsConfig.Clone()
 		tlsConfig.NextProtos = []string{"h2", "http/1.1"}
@@ -145,6 +146,7 @@ func Listen(cfg Config, h http.Handler, tlsConfig *tls.Config) (*Server, error) 
 			SendPingTimeout:      cfg.Stall,
 		},
 		BaseContext: func(net.Listener) context.Context { return ctx },
+		ConnContext: withFraming,
 		ErrorLog:    slog.NewLogLogger(s.log().Handler(), slog.LevelWarn),
 	}
 	return s, nil
