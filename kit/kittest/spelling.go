@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"html"
 	"math/rand/v2"
+	"mime/quotedprintable"
 	"net/url"
 	"regexp"
 	"strings"
@@ -57,6 +58,24 @@ func Spellings() []Spelling {
 		{"hex", func(s string) string { return hex.EncodeToString([]byte(s)) }},
 		{"hex in capitals", func(s string) string { return strings.ToUpper(hex.EncodeToString([]byte(s))) }},
 		{"hex, mixed", func(s string) string { return mixed(hex.EncodeToString([]byte(s)), 1) }},
+		{"hex in lines", func(s string) string { return folded(hex.EncodeToString([]byte(s)), 32, "\r\n") }},
+		{"hex, listed", func(s string) string { return folded(hex.EncodeToString([]byte(s)), 2, ", ") }},
+		{"HTML, some", each(func(i int, c byte) string {
+			if i%2 == 0 || c == '&' || c == '#' || c == ';' {
+				return fmt.Sprintf("&#%d;", c)
+			}
+			return string(c)
+		})},
+		{"JSON in JSON", func(s string) string { return asJSON(asJSON(s)) }},
+		{"quoted-printable", quotedPrintable},
+		{"quoted-printable, all", func(s string) string {
+			return folded(each(func(_ int, c byte) string { return fmt.Sprintf("=%02X", c) })(s), 60, "=\r\n")
+		}},
+	}
+	for length, end := range map[int]string{4: "\n    ", 64: "\r\n", 76: "\n"} {
+		all = append(all, Spelling{fmt.Sprint("base64 in lines of ", length), func(s string) string {
+			return folded(base64.StdEncoding.EncodeToString([]byte("user:"+s)), length, end)
+		}})
 	}
 	for name, e := range map[string]*base64.Encoding{
 		"base64": base64.StdEncoding, "base64 without padding": base64.RawStdEncoding,
@@ -90,6 +109,27 @@ func each(write func(i int, c byte) string) func(string) string {
 	}
 }
 
+// folded breaks text into lines of a length.
+func folded(s string, length int, end string) string {
+	var b strings.Builder
+	for ; len(s) > length; s = s[length:] {
+		b.WriteString(s[:length] + end)
+	}
+	return b.String() + s
+}
+
+func quotedPrintable(s string) string {
+	var b strings.Builder
+	w := quotedprintable.NewWriter(&b)
+	if _, err := w.Write([]byte(s)); err != nil {
+		panic(err)
+	}
+	if err := w.Close(); err != nil {
+		panic(err)
+	}
+	return b.String()
+}
+
 // mixed writes some of the letters as capitals.
 func mixed(s string, from int) string {
 	return each(func(i int, c byte) string {
@@ -107,15 +147,19 @@ func named(s string) string {
 var (
 	inJSON    = regexp.MustCompile(`\\(u[0-9a-fA-F]{4}|["\\/bfnrt])`)
 	inPercent = regexp.MustCompile(`%[0-9a-fA-F]{2}`)
+	inQuoted  = regexp.MustCompile(`=[0-9A-Fa-f]{2}|=\r?\n`)
+	lineEnd   = regexp.MustCompile(`\r?\n[ \t]*`)
+	listing   = regexp.MustCompile(`([0-9a-fA-F]{2})[ ,:\r\n-]+`)
 	inBase64  = regexp.MustCompile(`[A-Za-z0-9+/_-]{5,}`)
 	inHex     = regexp.MustCompile(`[0-9a-fA-F]{6,}`)
 	printable = regexp.MustCompile(`[ -~]{3,}`)
 )
 
-// Reveals tells whether a text gives a secret away, undoing whatever encodings
-// it has up to so many layers, by the standard library alone.
+// Reveals tells whether a text gives a secret away, in letters of either case,
+// undoing whatever encodings it has up to so many layers, by the standard
+// library alone.
 func Reveals(text, secret string, layers int) bool {
-	return reveals(text, secret, layers, make(map[string]int))
+	return reveals(text, strings.ToLower(secret), layers, make(map[string]int))
 }
 
 // reveals remembers how many layers of a text are looked through already.
@@ -124,7 +168,7 @@ func reveals(text, secret string, layers int, seen map[string]int) bool {
 		return false
 	}
 	seen[text] = layers
-	if strings.Contains(text, secret) {
+	if strings.Contains(strings.ToLower(text), secret) {
 		return true
 	}
 	if layers == 0 {
@@ -155,6 +199,12 @@ func decoded(text string) []string {
 			return s
 		}),
 		html.UnescapeString(text),
+		inQuoted.ReplaceAllStringFunc(text, func(escape string) string {
+			b, _ := hex.DecodeString(strings.TrimSpace(escape[1:]))
+			return string(b)
+		}),
+		lineEnd.ReplaceAllString(text, ""),
+		listing.ReplaceAllString(text, "$1"),
 	}
 	for skip := range 4 {
 		all = append(all, runs(text, inBase64, skip, func(run string) []byte {

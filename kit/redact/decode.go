@@ -12,12 +12,12 @@ import (
 // text of UTF-8, and so in no secret.
 const gap = 0xFF
 
-// A decoder undoes one encoding wherever a view has it. It reports false when
-// that is nowhere.
-type decoder func(v *view) (*view, bool)
+// A decoder undoes one encoding wherever a view has it, and puts what comes of
+// it into an empty view. It reports false when that is nowhere.
+type decoder func(v, next *view) bool
 
 func (s Secrets) decoders() []decoder {
-	d := []decoder{escapes('\\', backslash), escapes('%', percent), entities, wide, s.hex(0), s.hex(1)}
+	d := []decoder{escapes('\\', backslash), escapes('%', percent), escapes('=', quoted), entities, wide, unfolded, spaces, s.hex(0), s.hex(1)}
 	for skip := range 4 {
 		d = append(d, s.base64(skip))
 	}
@@ -33,18 +33,19 @@ const cutOff = -1
 
 // escapes undoes escapes that begin with a character.
 func escapes(lead byte, read escape) decoder {
-	return func(v *view) (*view, bool) {
+	return func(v, next *view) bool {
 		at := bytes.IndexByte(v.text, lead)
 		if at < 0 {
-			return nil, false
+			return false
 		}
-		next, changed, done := &view{open: v.open}, false, 0
+		changed, done := false, 0
 		for at >= 0 {
 			at += done
 			char, length := read(v.text[at:])
 			if length == cutOff && v.open {
 				next.copied(v, done, at)
-				return next, true
+				next.halved = true
+				return true
 			}
 			if length > 0 {
 				next.copied(v, done, at)
@@ -59,12 +60,12 @@ func escapes(lead byte, read escape) decoder {
 			at = bytes.IndexByte(v.text[done:], lead)
 		}
 		next.copied(v, done, len(v.text))
-		return next, changed
+		return changed
 	}
 }
 
 // backslash reads the escapes of JSON, and those of JavaScript and C beside
-// them: \/ \n \u0041 \u{41} \x41 \101.
+// them: \/ \n \u0041 \u{41} \U00000041 \x41 \101.
 func backslash(text []byte) ([]byte, int) {
 	if len(text) < 2 {
 		return nil, cutOff
@@ -72,9 +73,11 @@ func backslash(text []byte) ([]byte, int) {
 	switch c := text[1]; {
 	case c == 'u' && len(text) > 2 && text[2] == '{':
 		return codePoint(text, 3, 16, 6, '}')
-	case c == 'u':
+	case c == 'U' && bytes.HasPrefix(text[2:], []byte("0000")):
+		return codePoint(text, 2, 16, 8, 0)
+	case c == 'u' || c == 'U':
 		return utf16Escape(text)
-	case c == 'x':
+	case c == 'x' || c == 'X':
 		return fixed(text, 2, 2, 16)
 	case c >= '0' && c <= '3':
 		return fixed(text, 1, 3, 8)
@@ -105,6 +108,19 @@ func utf16Escape(text []byte) ([]byte, int) {
 func percent(text []byte) ([]byte, int) {
 	if len(text) > 1 && (text[1] == 'u' || text[1] == 'U') {
 		return codePoint(text, 2, 16, 4, 0)
+	}
+	return fixed(text, 1, 2, 16)
+}
+
+// quoted reads the =41 of quoted-printable, and its break of a line.
+func quoted(text []byte) ([]byte, int) {
+	switch {
+	case bytes.HasPrefix(text, []byte("=\n")):
+		return nil, 2
+	case bytes.HasPrefix(text, []byte("=\r\n")):
+		return nil, 3
+	case string(text) == "=\r":
+		return nil, cutOff
 	}
 	return fixed(text, 1, 2, 16)
 }
@@ -164,7 +180,7 @@ const longestEntity = 40
 
 // entities undoes the entities of HTML, named and numeric, with or without the
 // semicolon where HTML allows that.
-func entities(v *view) (*view, bool) {
+func entities(v, next *view) bool {
 	return escapes('&', func(text []byte) ([]byte, int) {
 		end := 1
 		for end < len(text) && end < longestEntity && (text[end] == '#' || isAlphanumeric(text[end])) {
@@ -177,7 +193,7 @@ func entities(v *view) (*view, bool) {
 			end++
 		}
 		return entity(string(text[:end]))
-	})(v)
+	})(v, next)
 }
 
 // entity reads the entity that a text begins with.
@@ -199,15 +215,47 @@ func isAlphanumeric(c byte) bool {
 }
 
 // wide undoes UTF-16 as far as it holds ASCII, of either order.
-func wide(v *view) (*view, bool) {
+func wide(v, next *view) bool {
 	if bytes.IndexByte(v.text, 0) < 0 {
-		return nil, false
+		return false
 	}
-	next := &view{open: v.open}
 	for i, c := range v.text {
 		if c != 0 {
 			next.add(c, v.from[i], v.to[i])
 		}
 	}
-	return next, true
+	return true
+}
+
+// unfolded joins lines, without the blanks that the next one begins with.
+func unfolded(v, next *view) bool {
+	if !bytes.ContainsAny(v.text, "\r\n") {
+		return false
+	}
+	head := false
+	for i, c := range v.text {
+		switch {
+		case c == '\r', c == '\n':
+			head = true
+		case head && (c == ' ' || c == '\t'):
+		default:
+			next.add(c, v.from[i], v.to[i])
+			head = false
+		}
+	}
+	return true
+}
+
+// spaces undoes the plus that a query has for a space.
+func spaces(v, next *view) bool {
+	if bytes.IndexByte(v.text, '%') < 0 || bytes.IndexByte(v.text, '+') < 0 {
+		return false
+	}
+	next.copied(v, 0, len(v.text))
+	for i, c := range next.text {
+		if c == '+' {
+			next.text[i] = ' '
+		}
+	}
+	return true
 }

@@ -27,11 +27,11 @@ func inDocument(text []byte, spans []span) []byte {
 			return withheld
 		case piece[0] == '"':
 			for i := range inside {
-				s := whole(piece, span{inside[i].from - token.from, inside[i].to - token.from})
-				if s.from < 1 || s.to > len(piece)-1 {
-					return withheld
-				}
-				inside[i] = s
+				inside[i] = span{inside[i].from - token.from, inside[i].to - token.from}
+			}
+			whole(piece, inside)
+			if inside[0].from < 1 || inside[len(inside)-1].to > len(piece)-1 {
+				return withheld
 			}
 			out = append(out, blank(piece, merged(inside))...)
 		default:
@@ -89,17 +89,21 @@ func unit(text []byte) int {
 	}
 }
 
-// whole widens a span of a JSON string so that it halves no escape.
-func whole(piece []byte, s span) span {
+// whole widens sorted spans of a JSON string so that they halve no escape.
+func whole(piece []byte, spans []span) {
 	for at := 1; at < len(piece)-1; {
 		next := at + unit(piece[at:])
-		if at < s.from && s.from < next {
-			s.from = at
+		for len(spans) > 0 && spans[0].to <= at {
+			spans = spans[1:]
 		}
-		if at < s.to && s.to < next {
-			s.to = next
+		for i := 0; i < len(spans) && spans[i].from < next; i++ {
+			if at < spans[i].from {
+				spans[i].from = at
+			}
+			if spans[i].to > at && spans[i].to < next {
+				spans[i].to = next
+			}
 		}
 		at = next
 	}
-	return s
 }

@@ -7,8 +7,8 @@ const (
 	layers = 6
 	// A text that is so encoded that reading it would take more than passes times
 	// its length, or slack if that is more, is withheld.
-	passes = 256
-	slack  = 4 << 20
+	passes = 64
+	slack  = 1 << 20
 )
 
 // A view is what a text says when some of its encodings are undone: bytes, and
@@ -18,6 +18,8 @@ type view struct {
 	from, to []int32
 	// open says that the view goes on where the original text was cut.
 	open bool
+	// halved says that it ended in a part of an escape, which is left out.
+	halved bool
 }
 
 func (v *view) add(c byte, from, to int32) {
@@ -47,11 +49,13 @@ func (v *view) digest() uint64 {
 // A search goes through all views of a text.
 type search struct {
 	Secrets
-	decode []decoder
-	size   int
-	budget int
-	seen   map[uint64]bool
-	found  []span
+	decode  []decoder
+	size    int
+	budget  int
+	seen    map[uint64]bool
+	found   []span
+	scratch []byte
+	spare   []*view
 	// hidden says that the text has to be withheld.
 	hidden bool
 }
@@ -87,22 +91,39 @@ func (f *search) visit(v *view, deeper int) {
 		return
 	}
 	for _, decode := range f.decode {
-		if f.budget -= len(v.text); f.budget < 0 {
-			f.hidden = true
-			return
-		}
-		if next, ok := decode(v); ok {
+		next := f.blank()
+		next.open, next.halved = v.open, v.halved
+		if decode(v, next) {
+			if f.budget -= len(v.text); f.budget < 0 {
+				f.hidden = true
+				return
+			}
 			f.visit(next, deeper-1)
 		}
+		f.spare = append(f.spare, next)
 	}
 }
 
-// look notes the secrets in a view.
+// blank gives a view that says nothing, in memory that was used before.
+func (f *search) blank() *view {
+	n := len(f.spare)
+	if n == 0 {
+		return new(view)
+	}
+	v := f.spare[n-1]
+	f.spare = f.spare[:n-1]
+	v.text, v.from, v.to = v.text[:0], v.from[:0], v.to[:0]
+	return v
+}
+
+// look records the secrets in a view, whatever the case of their letters: host
+// names and some headers come back in another.
 func (f *search) look(v *view) {
-	for _, value := range f.values {
-		secret := []byte(value)
+	text := f.lowered(v.text)
+	for _, secret := range f.folded {
+		last := len(f.found)
 		for at := 0; ; at++ {
-			i := bytes.Index(v.text[at:], secret)
+			i := bytes.Index(text[at:], secret)
 			if i < 0 {
 				break
 			}
@@ -111,16 +132,35 @@ func (f *search) look(v *view) {
 				return
 			}
 			at += i
-			f.found = append(f.found, span{int(v.from[at]), int(v.to[at+len(secret)-1])})
+			s := span{int(v.from[at]), int(v.to[at+len(secret)-1])}
+			if n := len(f.found) - 1; n >= last && s.from <= f.found[n].to && s.from >= f.found[n].from {
+				f.found[n].to = max(f.found[n].to, s.to)
+				continue
+			}
+			f.found = append(f.found, s)
 		}
 		if !v.open {
 			continue
 		}
-		for n := min(len(secret)-1, len(v.text)); n >= leastHead; n-- {
-			if bytes.HasSuffix(v.text, secret[:n]) {
-				f.found = append(f.found, span{int(v.from[len(v.text)-n]), f.size})
+		least := leastHead
+		if v.halved {
+			least-- // the half stands for one more
+		}
+		for n := min(len(secret)-1, len(text)); n >= least; n-- {
+			if bytes.HasSuffix(text, secret[:n]) {
+				f.found = append(f.found, span{int(v.from[len(text)-n]), f.size})
 				break
 			}
 		}
 	}
+}
+
+// lowered writes letters of ASCII small, into memory that the next call uses
+// again.
+func (f *search) lowered(text []byte) []byte {
+	f.scratch = append(f.scratch[:0], text...)
+	for i, c := range f.scratch {
+		f.scratch[i] = small(c)
+	}
+	return f.scratch
 }

@@ -1,10 +1,11 @@
 // Package redact takes secrets out of text that somebody else wrote, such as
 // the error of a provider that quotes the key it was called with.
 //
-// A secret is found in every usual spelling: as it is, with the escapes of
-// JSON and JavaScript, percent-encoded, with HTML entities, in base64 of either
+// A secret is found in every usual spelling: as it is, in letters of either
+// case, broken into lines, with the escapes of JSON and JavaScript,
+// percent-encoded, quoted-printable, with HTML entities, in base64 of either
 // alphabet and at any alignment, in hex, in UTF-16, and in up to six of these,
-// one inside the other. decode.go has the spellings.
+// one inside the other. decode.go and runs.go have the spellings.
 //
 //	secrets := redact.New(apiKey)
 //	body = secrets.Bytes(body)  // a whole text; JSON stays JSON
@@ -38,6 +39,8 @@ const leastHead = 4
 // safe for concurrent use.
 type Secrets struct {
 	values []string
+	// folded are the values with small letters.
+	folded [][]byte
 	// least is the length of the shortest value.
 	least int
 	// plain says that all values are printable ASCII.
@@ -65,12 +68,25 @@ func New(values ...string) Secrets {
 	slices.Sort(s.values)
 	s.values = slices.Compact(s.values)
 	for i, value := range s.values {
+		folded := []byte(value)
+		for at, c := range folded {
+			folded[at] = small(c)
+		}
+		s.folded = append(s.folded, folded)
 		if i == 0 || len(value) < s.least {
 			s.least = len(value)
 		}
 		s.plain = s.plain && !strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r > '~' })
 	}
 	return s
+}
+
+// small is a letter of ASCII as a small one, and any other byte as it is.
+func small(c byte) byte {
+	if c >= 'A' && c <= 'Z' {
+		c += 'a' - 'A'
+	}
+	return c
 }
 
 // Bytes gives a whole text without the secrets; the text itself when it has

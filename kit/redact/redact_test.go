@@ -72,7 +72,7 @@ func TestS6EveryCut(t *testing.T) {
 func TestTextThatIsNoSecretStays(t *testing.T) {
 	secrets := redact.New("agent-key-1", "", "p@ss/wörd+2")
 	for _, text := range []string{
-		"", "x", `{"message":"Missing required query parameter 'state' & more: 100%, a\/b \u00e9"}`, "agent-key-2", "AT&T &ltd; %zz \\", "\xff\xfe",
+		"", "x", "AGENT-KEY-", "agent\n key 1", "q=agent-key=31 agent-key%2D2", `{"message":"Missing required query parameter 'state' & more: 100%, a\/b \u00e9"}`, "agent-key-2", "AT&T &ltd; %zz \\", "\xff\xfe",
 	} {
 		if got := string(secrets.Bytes([]byte(text))); got != text {
 			t.Errorf("%q became %q", text, got)
@@ -110,10 +110,13 @@ func TestOtherSpellings(t *testing.T) {
 	for _, c := range []struct{ secret, text, want string }{
 		{"to be hidden", "q=to+be+hidden", "q=[redacted]"},
 		{"secret-1", `\x73\x65\143\u{72}et-1`, redact.Mark},
+		{"secret-1", `S\U00000065CRET\U002D1`, redact.Mark},
 		{"secret-1", "%u0073ecret-1", redact.Mark},
 		{"secret-1", "s\x00e\x00c\x00r\x00e\x00t\x00-\x001\x00", redact.Mark + "\x00"},
 		{"secret-1", "73:65:63:72:65:74:2d:31.", redact.Mark + "."},
 		{"secret-1", "c2Vj\r\ncmV0\r\nLTE=", redact.Mark + "="},
+		{"secret-1", "sec\r\n\tret\n-1.", redact.Mark + "."},
+		{"secret-1", "https://SECRET-1.example", "https://" + redact.Mark + ".example"},
 		{"secret<1", "secret&lt1 secret&#601 secret&#x3c", redact.Mark + " secret&#601 secret&#x3c"},
 		{"secret>=", "the end is secret&gt&#61", "the end is " + redact.Mark},
 	} {
@@ -134,6 +137,35 @@ func TestShortSecretWithholdsTheText(t *testing.T) {
 		if got := secrets.Text(text); got != want {
 			t.Errorf("%q: %q, want %q", text, got, want)
 		}
+	}
+}
+
+// TestS6Cost: what a provider writes to be slow to read is read in bounded time
+// or withheld, and what is only long stays.
+func TestS6Cost(t *testing.T) {
+	const size = 64 << 10
+	fill := func(piece string) string { return strings.Repeat(piece, size/len(piece)) }
+	long := map[string]string{
+		"HTML":       fill(`<p class="x">It&#39;s a &quot;test&quot; of <a href="/x?y=%20z&amp;q=%2F">link</a> data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAA</p>` + "\n"),
+		"encodings":  fill("<p>It&#39;s %20 eyJhIjoieCUyMHkiLCJiIjoiXHUwMDQxICZhbXA7IDYxNjI2MzY0NjU2NiJ9 253431205c7530303431 =3D</p>\r\n"),
+		"near":       fill("agent-key-2 "),
+		"JSON":       `[` + fill(`"agent-key-2",`) + `1]`,
+		"deep":       strings.Repeat("[", size/2) + strings.Repeat("]", size/2),
+		"a":          fill("a"),
+		"percent":    fill("%25"),
+		"ampersands": "&" + fill("amp;"),
+	}
+	secrets := redact.New("agent-key-1", "other-key-1")
+	for name, text := range long {
+		if got := secrets.Text(text); got != text {
+			t.Errorf("%s: %d bytes became %.300s", name, len(text), got)
+		}
+	}
+	// Time is not measured where others work: with a cost for each span, this
+	// would take minutes.
+	many := `{"m":"` + strings.Repeat("agent-key-1 ", 1<<18) + `"}`
+	if got, want := secrets.Text(many), strings.ReplaceAll(many, "agent-key-1", redact.Mark); got != want {
+		t.Errorf("many in one string: %.300s", got)
 	}
 }
 

@@ -4,8 +4,8 @@ package redact
 // the skipped characters of a run on: a run may begin with what is not part of
 // the encoded text. A line break does not end a run.
 func (s Secrets) base64(skip int) decoder {
-	return func(v *view) (*view, bool) {
-		next := &stretches{plain: s.plain, least: s.least}
+	return func(v, decoded *view) bool {
+		next := &stretches{out: decoded, plain: s.plain, least: s.least}
 		for _, run := range runs(v, &sextets, s.least*4/3) {
 			var bits uint32
 			have, skipped, last := 0, 0, 0
@@ -29,15 +29,15 @@ func (s Secrets) base64(skip int) decoder {
 				next.end()
 			}
 		}
-		return next.view(v.open)
+		return next.done(v.open)
 	}
 }
 
 // hex undoes hex in all runs of its digits, which a space, a colon or a dash may
 // stand between two by two.
 func (s Secrets) hex(skip int) decoder {
-	return func(v *view) (*view, bool) {
-		next := &stretches{plain: s.plain, least: s.least}
+	return func(v, decoded *view) bool {
+		next := &stretches{out: decoded, plain: s.plain, least: s.least}
 		for _, run := range runs(v, &digits, s.least*2) {
 			skipped, first := 0, -1
 			for i := run.from; i < run.to; i++ {
@@ -60,7 +60,7 @@ func (s Secrets) hex(skip int) decoder {
 				next.end()
 			}
 		}
-		return next.view(v.open)
+		return next.done(v.open)
 	}
 }
 
@@ -71,7 +71,7 @@ const within = 0xFF
 // one, and 0 for every other.
 var (
 	sextets = values("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", "-_", 62, "\r\n") //nolint:gochecknoglobals // a table
-	digits  = values("0123456789abcdef", "ABCDEF", 10, " :-")                                              //nolint:gochecknoglobals // a table
+	digits  = values("0123456789abcdef", "ABCDEF", 10, " :-,\t\r\n")                                       //nolint:gochecknoglobals // a table
 )
 
 func values(alphabet, also string, from byte, ignored string) [256]byte {
@@ -113,7 +113,7 @@ func runs(v *view, table *[256]byte, least int) []span {
 // stretches collect decoded bytes and keep those that may hold a secret. What
 // was no encoding comes out as noise, which has no long stretch of text.
 type stretches struct {
-	out   view
+	out   *view
 	plain bool
 	least int
 	// start is where the stretch under way begins.
@@ -141,12 +141,12 @@ func (s *stretches) end() {
 	s.start = len(s.out.text)
 }
 
-// view gives what was kept. When the text was cut, so was the stretch under way
-// and it may be short.
-func (s *stretches) view(open bool) (*view, bool) {
+// done says whether anything was kept. When the text was cut, so was the stretch
+// under way and it may be short.
+func (s *stretches) done(open bool) bool {
 	under := len(s.out.text) - s.start
 	if s.out.open = open && under > 0; !s.out.open {
 		s.end()
 	}
-	return &s.out, len(s.out.text) > 0
+	return len(s.out.text) > 0
 }
