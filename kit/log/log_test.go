@@ -115,6 +115,11 @@ func TestScrub(t *testing.T) {
 		"/mcp/sando_mcp_" + secret + "?x=sando_link_" + secret: "/mcp/sando_mcp_[redacted]?x=sando_link_[redacted]",
 		"Bearer " + jwt + "\"":                                 "Bearer [redacted]\"",
 		"sando_api_calls and sando_":                           "sando_api_calls and sando_",
+		"/sando%5Fapi%5FAbC%2D%5f9xYzAbC-_9xYz01/x":            "/sando%5Fapi%5F[redacted]/x",
+		"/sando%25255Fapi%255fAbC%252D%5f9xYzAbC?":             "/sando%25255Fapi%255f[redacted]?",
+		`"sando\u005Fapi\\u005f` + secret + `"`:                `"sando\u005Fapi\\u005f[redacted]"`,
+		"q=" + strings.ReplaceAll(jwt, ".", "%2E") + "&":       "q=[redacted]&",
+		"sando%5Fapi%5Fcalls sando%5 sando_api% sando\\":       "sando%5Fapi%5Fcalls sando%5 sando_api% sando\\",
 		"eyJhbGciOiJFZERTQSJ9 alone":                           "eyJhbGciOiJFZERTQSJ9 alone",
 		"sando_sando_api_" + secret:                            "sando_sando_[redacted]",
 	}
