@@ -11,14 +11,13 @@ import (
 	"github.com/sando-dev/sando/kit/rpcerr"
 
 	"github.com/sando-dev/sando/services/unified/internal/plan"
-	"github.com/sando-dev/sando/services/unified/internal/records"
 	"github.com/sando-dev/sando/services/unified/internal/resource"
 )
 
 // customFields finds the organisation's own fields to read: those that the answer shall hold, and those that filters look at. The mask then
 // cuts off what was read for filters only. Where nobody asked by name and the account's key may not see the fields, the answer goes without,
 // with a warning.
-func (e *Engine) customFields(ctx context.Context, res *resource.Resource, r *request, m *mask, filters []string) ([]plan.CustomField, int, error) {
+func (e *Engine) customFields(ctx context.Context, res *resource.Resource, r *request, m *mask, filters []ownFilter) ([]plan.CustomField, int, error) {
 	spec := res.Spec.GetCustomFields()
 	if spec == nil {
 		return nil, 0, nil
@@ -35,8 +34,8 @@ func (e *Engine) customFields(ctx context.Context, res *resource.Resource, r *re
 		}
 		return nil, 0, err
 	}
-	for _, key := range filters {
-		if err := filterable(res, fields, key, r.values[name+"."+key]); err != nil {
+	for _, f := range filters {
+		if err := filterable(res, fields, f); err != nil {
 			return nil, 0, err
 		}
 	}
@@ -48,7 +47,7 @@ func (e *Engine) customFields(ctx context.Context, res *resource.Resource, r *re
 	}
 	chosen, err := choice(fields, shown, r.custom == nil)
 	for _, f := range fields {
-		if slices.Contains(filters, f.Key) && !slices.Contains(shown, f.Key) {
+		if slices.ContainsFunc(filters, func(by ownFilter) bool { return by.key == f.Key }) && !slices.Contains(shown, f.Key) {
 			chosen = append(chosen, f)
 		}
 	}
@@ -63,6 +62,9 @@ func (r *request) ownKeys(m *mask, name string) (keys []string, all bool, err er
 		return nil, false, rpcerr.Invalid(name, fmt.Sprintf("cannot be given together with %s.%s in fields", name, members[0]))
 	case some:
 		return members, false, nil
+	case r.custom != nil && *r.custom != "" && !m.keeps(name):
+		return nil, false, rpcerr.Invalid(name, "cannot be given together with fields that leave it out").
+			WithFix("Name " + name + " in fields, too, or " + name + ".<key> there alone.")
 	case !m.keeps(name) || r.custom != nil && *r.custom == "":
 		return nil, false, nil
 	case r.custom == nil:
@@ -106,27 +108,20 @@ func choice(fields []plan.CustomField, keys []string, masked bool) ([]plan.Custo
 }
 
 // filterable refuses a filter by a field that there is not, or by a value that it cannot have.
-func filterable(res *resource.Resource, fields []plan.CustomField, key, value string) error {
-	own := res.Spec.GetCustomFields().GetName()
-	i := slices.IndexFunc(fields, func(f plan.CustomField) bool { return f.Key == key })
-	if i < 0 {
-		keys := keysOf(fields)
-		e := rpcerr.Newf(access.CodeUnsupportedFilter, "%s cannot be filtered by %s.%s: the organisation has no field %s", res.Name(), own, key, key).
-			WithDetail("supported", keys)
-		if near := nearest.Of(key, keys); near != "" {
-			return e.WithFix(fmt.Sprintf("Did you mean \"%s.%s\"?", own, near))
+func filterable(res *resource.Resource, fields []plan.CustomField, by ownFilter) error {
+	name := by.Spec.GetName()
+	i := slices.IndexFunc(fields, func(f plan.CustomField) bool { return f.Key == by.key })
+	if i >= 0 {
+		if err := by.OfType(fields[i].Type); err != nil {
+			return rpcerr.Invalid(name, err.Error())
 		}
-		return e.WithFix("List the organisation's fields, and filter by the key of one.")
+		return nil
 	}
-	fits := true
-	switch fields[i].Type {
-	case "number", "currency":
-		fits = records.KindOf([]byte(value)) == records.Number && records.Valid([]byte(value))
-	case "bool":
-		fits = strings.EqualFold(value, "true") || strings.EqualFold(value, "false")
+	keys := keysOf(fields)
+	e := rpcerr.Newf(access.CodeUnsupportedFilter, "%s cannot be filtered by %s: the organisation has no field %s", res.Name(), name, by.key).
+		WithDetail("supported", keys)
+	if near := nearest.Of(by.key, keys); near != "" {
+		return e.WithFix(fmt.Sprintf("Did you mean \"%s\"?", strings.TrimSuffix(name, by.key)+near))
 	}
-	if !fits {
-		return rpcerr.Invalid(own+"."+key, fmt.Sprintf("%q is not a %s", value, fields[i].Type))
-	}
-	return nil
+	return e.WithFix("List the organisation's fields, and filter by the key of one.")
 }

@@ -249,6 +249,17 @@ func (l *listing) passes(ctx context.Context, m proto.Message) (bool, error) {
 	return true, nil
 }
 
+// sortable refuses an order by a field that an override fills with lists or objects, which only the records tell.
+func (l *listing) sortable() error {
+	for _, k := range l.selected.order {
+		if i := slices.IndexFunc(l.records, func(m proto.Message) bool { return !k.Single(m) }); i >= 0 {
+			return rpcerr.Newf(access.CodeUnsupportedFilter, "%s cannot be sorted by %s: the record with the id %q shows several values", l.resource.Name(), k.Name, idOf(l.records[i])).
+				WithFix("Sort by another field, or have an override make one value of it.")
+		}
+	}
+	return nil
+}
+
 // sorted reads a source that comes whole, sorts it and cuts the page out.
 func (l *listing) sorted(ctx context.Context) error {
 	limit, after, count := l.request.limit, l.at.After, l.at.Count
@@ -261,6 +272,9 @@ func (l *listing) sorted(ctx context.Context) error {
 	if l.at.Upstream != "" {
 		return rpcerr.Newf(access.CodeScanLimit, "sorting this would read more than %d pages of the provider", MaxPages).
 			WithFix("Narrow the list by a filter that the provider applies, or remove sort.")
+	}
+	if err := l.sortable(); err != nil {
+		return err
 	}
 	slices.SortStableFunc(l.records, func(a, b proto.Message) int { return compare(l.selected.order, a, b) })
 	from := min(count, len(l.records))

@@ -20,8 +20,14 @@ type selection struct {
 	local    []*resource.Condition
 	sort     string // "upstream", "local" or ""
 	order    []sortKey
-	// own are the keys of the organisation's own fields that filters look at.
-	own []string
+	// own are the filters by the organisation's own fields; they are among the local ones.
+	own []ownFilter
+}
+
+// ownFilter is a filter by one of the organisation's own fields.
+type ownFilter struct {
+	*resource.Condition
+	key string
 }
 
 // choose splits the filters of a request between the provider and us, and adds the provider's share to its query.
@@ -29,7 +35,7 @@ func choose(res *resource.Resource, s *catalogv1.Source, r *request, query url.V
 	sel := &selection{}
 	var jsonFilters []json.RawMessage
 	for _, name := range r.order {
-		f, err := find(res, s, r, name, sel)
+		f, key, err := find(res, s, r, name)
 		if err != nil {
 			return nil, err
 		}
@@ -39,6 +45,9 @@ func choose(res *resource.Resource, s *catalogv1.Source, r *request, query url.V
 		c, err := f.With(r.values[name])
 		if err != nil {
 			return nil, rpcerr.Invalid(f.Spec.GetName(), err.Error())
+		}
+		if key != "" {
+			sel.own = append(sel.own, ownFilter{Condition: c, key: key})
 		}
 		if f.Runs == resource.RunsLocal {
 			sel.local = append(sel.local, c)
@@ -67,29 +76,36 @@ func choose(res *resource.Resource, s *catalogv1.Source, r *request, query url.V
 	return sel, sel.narrow(query)
 }
 
-// find finds the filter of a name, and refuses it where there is none for the source.
-func find(res *resource.Resource, s *catalogv1.Source, r *request, name string, sel *selection) (*resource.Filter, error) {
-	f, ok := res.Filter(name, s.GetOperation())
-	if own := res.Spec.GetCustomFields().GetName(); !ok && own != "" {
-		if key, is := strings.CutPrefix(name, own+"."); is && key != "" {
-			sel.own = append(sel.own, key)
-			return res.Member(r.nameOf(name, res))
+// find finds the filter of a name, and refuses it where there is none for the source. The key is that of a filter by one of the
+// organisation's own fields.
+func find(res *resource.Resource, s *catalogv1.Source, r *request, name string) (_ *resource.Filter, key string, err error) {
+	written := r.nameOf(name, res)
+	if f, ok := res.Filter(name, s.GetOperation()); ok {
+		switch {
+		case f.Runs == resource.RunsNowhere:
+			return nil, "", unsupported(res, s, written, f.Why)
+		case f.Runs == resource.RunsParameter && !takes(s, name):
+			return nil, "", unsupported(res, s, written, "")
 		}
+		return f, "", nil
 	}
-	switch {
-	case !ok || f.Runs == resource.RunsParameter && !takes(s, name):
-		return nil, unsupported(res, s, r.nameOf(name, res), "")
-	case f.Runs == resource.RunsNowhere:
-		return nil, unsupported(res, s, r.nameOf(name, res), f.Why)
+	if f, ok := res.Member(written); ok {
+		_, key, _ = strings.Cut(written, ".")
+		return f, key, nil
 	}
-	return f, nil
+	return nil, "", unsupported(res, s, written, "")
 }
 
 // refuseEmpty refuses a filter without a value, which a provider may take for no filter at all.
 func refuseEmpty(res *resource.Resource, r *request) error {
 	for _, name := range r.order {
-		if _, ok := res.FilterNamed(name); ok && r.values[name] == "" {
-			return rpcerr.Invalid(r.nameOf(name, res), "is empty").WithFix("Give it a value, or leave it out.")
+		written := r.nameOf(name, res)
+		_, ok := res.FilterNamed(name)
+		if !ok {
+			_, ok = res.Member(written)
+		}
+		if ok && r.values[name] == "" {
+			return rpcerr.Invalid(written, "is empty").WithFix("Give it a value, or leave it out.")
 		}
 	}
 	return nil

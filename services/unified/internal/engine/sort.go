@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -50,13 +51,16 @@ func sorting(res *resource.Resource, op *catalogv1.Operation, text string, sel *
 func parseSort(text string, res *resource.Resource) ([]sortKey, error) {
 	var keys []sortKey
 	for part := range strings.SplitSeq(text, ",") {
-		name, direction, _ := strings.Cut(strings.TrimSpace(part), ":")
-		if direction != "" && direction != "asc" && direction != "desc" {
-			return nil, rpcerr.Invalid("sort", "a direction is asc or desc, not "+direction)
+		name, direction, directed := strings.Cut(strings.TrimSpace(part), ":")
+		if directed && direction != "asc" && direction != "desc" {
+			return nil, rpcerr.Invalid("sort", fmt.Sprintf("a direction is asc or desc, not %q", direction))
+		}
+		if slices.ContainsFunc(keys, func(k sortKey) bool { return k.Name == name }) {
+			return nil, rpcerr.Invalid("sort", name+" is given twice")
 		}
 		o, ok := res.Order(name)
 		if !ok {
-			return nil, rpcerr.Invalid("sort", "there is no field "+name)
+			return nil, rpcerr.Invalid("sort", fmt.Sprintf("there is no field %q", name))
 		}
 		keys = append(keys, sortKey{Order: o, descending: direction == "desc"})
 	}

@@ -74,10 +74,36 @@ func (r *Resource) ofMembers() []LayeredFilter {
 	return added
 }
 
-// Member makes the filter for one of the organisation's own fields, e.g. custom_fields.department.
-func (r *Resource) Member(name string) (*Filter, error) {
+// Member makes the filter for one of the organisation's own fields, e.g. custom_fields.department; false when the name is none of one.
+func (r *Resource) Member(name string) (*Filter, bool) {
+	own := r.Spec.GetCustomFields().GetName()
+	if key, is := strings.CutPrefix(name, own+"."); own == "" || !is || key == "" {
+		return nil, false
+	}
 	f := &Filter{LayeredFilter: LayeredFilter{Layer: LayerCatalog, Spec: &catalogv1.Filter{Name: name, Runs: RunsLocal}}}
-	return f, f.compile(r)
+	return f, f.compile(r) == nil
+}
+
+// OfType has a filter that [Resource.Member] made compare as the provider's type of its field says, and refuses a value that the field cannot have.
+func (c *Condition) OfType(kind string) error {
+	text := c.value.text
+	fits := true
+	switch kind {
+	case "number", "currency":
+		_, fits = numberOf(text)
+	case "bool":
+		_, err := asFlag.read(text)
+		fits = err == nil
+	case "email":
+		c.compare.sense = asAddressJSON
+		var err error
+		c.value, err = asAddressJSON.read(text)
+		return err
+	}
+	if !fits {
+		return fmt.Errorf("%q is not a %s", text, kind)
+	}
+	return nil
 }
 
 func (f *Filter) compile(r *Resource) error {

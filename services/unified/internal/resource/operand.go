@@ -100,7 +100,7 @@ func (s sense) compare(p *path, v protoreflect.Value, o operand) (order int, ok 
 	case asWord:
 		return unequal(strings.EqualFold(v.String(), o.text)), true
 	case asAddress:
-		return unequal(strings.EqualFold(strings.TrimSpace(v.String()), o.text)), true
+		return unequal(sameAddress(v.String(), o.text)), true
 	case asFlag:
 		return unequal(v.Bool() == o.flag), true
 	case asInteger:
@@ -108,14 +108,17 @@ func (s sense) compare(p *path, v protoreflect.Value, o operand) (order int, ok 
 	case asTime:
 		return momentOf(v).Compare(o.moment), true
 	case asAddressJSON:
-		j := p.json(v)
-		if records.KindOf(j) != records.String {
-			return 0, false
-		}
-		return unequal(strings.EqualFold(strings.TrimSpace(string(records.AppendText(nil, j))), o.text)), true
+		return equalJSON(p.json(v), o.text, sameAddress)
 	default:
-		return equalJSON(p.json(v), o.text)
+		return equalJSON(p.json(v), o.text, sameText)
 	}
+}
+
+func sameText(a, b string) bool { return a == b }
+
+// sameAddress compares with an operand, which has no blanks around it.
+func sameAddress(shown, operand string) bool {
+	return strings.EqualFold(strings.TrimSpace(shown), operand)
 }
 
 func unequal(equal bool) int {
@@ -131,10 +134,10 @@ func momentOf(v protoreflect.Value) time.Time {
 }
 
 // equalJSON compares a scalar with a text, a number by its value; of an array one element is enough.
-func equalJSON(v []byte, text string) (order int, ok bool) {
+func equalJSON(v []byte, text string, same func(shown, operand string) bool) (order int, ok bool) {
 	switch records.KindOf(v) {
 	case records.String:
-		return unequal(string(records.AppendText(nil, v)) == text), true
+		return unequal(same(string(records.AppendText(nil, v)), text)), true
 	case records.Bool:
 		return unequal(string(v) == strings.ToLower(text)), true
 	case records.Number:
@@ -145,7 +148,7 @@ func equalJSON(v []byte, text string) (order int, ok bool) {
 			if !more {
 				return 1, true
 			}
-			if order, ok := equalJSON(e, text); ok && order == 0 {
+			if order, ok := equalJSON(e, text, same); ok && order == 0 {
 				return 0, true
 			}
 		}

@@ -33,12 +33,14 @@ type Order struct {
 // Order finds a field by which lists are sorted; false when there is no such field.
 func (r *Resource) Order(name string) (*Order, bool) {
 	o := &Order{Name: name, top: topOf(name), Upstream: r.Spec.GetSort()[name]}
+	own := r.Message.Descriptor().Fields().ByName(protoreflect.Name(name)) != nil
 	field := name
-	if f, ok := r.Filter(name, ""); ok && f.Spec.GetField() != "" {
+	// A name that is no output field may be that of a filter which says what it is about, e.g. email.
+	if f, ok := r.Filter(name, ""); ok && !own && f.Spec.GetName() == name && f.Spec.GetField() != "" {
 		field = f.Spec.GetField()
 	}
 	p, err := r.path(field)
-	if err != nil && o.Upstream == "" && r.Message.Descriptor().Fields().ByName(protoreflect.Name(name)) == nil {
+	if err != nil && o.Upstream == "" && !own {
 		return nil, false
 	}
 	if err == nil {
@@ -126,6 +128,12 @@ func (o *Order) Compare(a, b proto.Message, descending bool) int {
 	default:
 		return o.order(o.path, x, y)
 	}
+}
+
+// Single says whether the value of a record is one that has a place in an order; lists and objects have none.
+func (o *Order) Single(m proto.Message) bool {
+	v, found := o.value(m)
+	return !found || o.sense != asJSON || records.KindOf(o.path.json(v)) < records.Array
 }
 
 func (o *Order) value(m proto.Message) (value protoreflect.Value, found bool) {

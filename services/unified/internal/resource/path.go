@@ -34,13 +34,9 @@ func parsePath(message protoreflect.MessageDescriptor, name string) (*path, erro
 	rest := name
 	for {
 		part, more, deeper := strings.Cut(rest, ".")
-		part, bracket, _ := strings.Cut(part, "[")
-		s := pathStep{field: message.Fields().ByName(protoreflect.Name(part)), index: everyElement}
-		if s.field == nil {
+		s, ok := stepOf(message, part)
+		if !ok {
 			return nil, fmt.Errorf("there is no output field %q", name)
-		}
-		if n, err := strconv.Atoi(strings.TrimSuffix(bracket, "]")); err == nil {
-			s.index = n
 		}
 		p.steps = append(p.steps, s)
 		inner := s.field.Message()
@@ -58,6 +54,23 @@ func parsePath(message protoreflect.MessageDescriptor, name string) (*path, erro
 		}
 		message, rest = inner, more
 	}
+}
+
+// stepOf reads one part of a name: a field, and of a list the position of an element; roles[] is the same as roles.
+func stepOf(message protoreflect.MessageDescriptor, part string) (pathStep, bool) {
+	name, position, positioned := strings.Cut(part, "[")
+	s := pathStep{field: message.Fields().ByName(protoreflect.Name(name)), index: everyElement}
+	switch {
+	case s.field == nil || !positioned:
+		return s, s.field != nil
+	case !s.field.IsList() || !strings.HasSuffix(position, "]"):
+		return s, false
+	case position == "]":
+		return s, true
+	}
+	n, err := strconv.ParseUint(position[:len(position)-1], 10, 16)
+	s.index = int(n)
+	return s, err == nil
 }
 
 // top is the top-level field that the path starts at.

@@ -50,14 +50,18 @@ func (r *Resource) wordsOf(rows []plan.Field) *words {
 
 // add puts what a row shows to the others; from are the provider's texts, where they are listed.
 func (w *words) add(m *catalogv1.FieldMapping, from []string, listed bool) {
-	for text, shown := range m.GetEnum() {
+	table := m.GetEnum()
+	if m.GetConstant() != "" {
+		table = nil // a constant is shown as it is written
+	}
+	for text, shown := range table {
 		w.as[text] = shown
 		if !listed {
 			w.shown = append(w.shown, shown)
 		}
 	}
 	for _, text := range from {
-		if shown, ok := m.GetEnum()[text]; ok {
+		if shown, ok := table[text]; ok {
 			text = shown
 		}
 		w.shown = append(w.shown, text)
