@@ -223,9 +223,19 @@ func (r *Resource) Missing(s *catalogv1.Source) []string {
 	have = append(have, "id")
 	var missing []string
 	for _, key := range r.keys {
-		if !slices.Contains(have, key) && !slices.Contains(missing, key) {
+		if !slices.Contains(have, key) && !slices.Contains(missing, key) && !r.elsewhere(s, key) {
 			missing = append(missing, key)
 		}
 	}
 	return missing
+}
+
+// elsewhere says whether the catalog asks other sources alone for a key: this one does not have it, and a provider refuses what it does not know.
+func (r *Resource) elsewhere(s *catalogv1.Source, key string) bool {
+	if slices.ContainsFunc(r.Operation(s.GetOperation()).GetResponse().GetFields(), func(f *catalogv1.Field) bool { return f.GetName() == key }) {
+		return false
+	}
+	return slices.ContainsFunc(r.Spec.GetSources(), func(other *catalogv1.Source) bool {
+		return slices.Contains(strings.Split(other.GetQuery()[selection], ","), key)
+	})
 }
