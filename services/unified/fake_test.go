@@ -48,6 +48,7 @@ type fakeProxy struct {
 	filter  func(resource string, query url.Values, row string) bool
 	order   bool     // sorts as asked, by texts and numbers
 	quiet   bool     // remembers nothing
+	replay  bool     // answers updates as replays of earlier ones
 	calls   []string // method resource?query
 	bodies  []string
 	bearers []string
@@ -179,6 +180,9 @@ func (f *fakeProxy) Update(ctx context.Context, req *proxyv1.UpdateRequest) (*pr
 		return nil, err
 	}
 	f.bodies = append(f.bodies, string(req.GetBody().GetJson()))
+	if info, ok := connect.CallInfoForServerContext(ctx); ok && f.replay {
+		info.ResponseHeader().Set("Sando-Idempotent-Replay", "true")
+	}
 	return &proxyv1.UpdateResponse{Result: raw(f.singles[req.Resource+"/"+req.Id])}, nil
 }
 

@@ -16,6 +16,7 @@ import (
 	ssov1 "github.com/sando-dev/sando/gen/sando/unified/sso/v1"
 	"github.com/sando-dev/sando/gen/sando/unified/sso/v1/ssov1connect"
 	userdirectoryv1 "github.com/sando-dev/sando/gen/sando/unified/userdirectory/v1"
+	"github.com/sando-dev/sando/gen/sando/unified/userdirectory/v1/userdirectoryv1connect"
 	"github.com/sando-dev/sando/kit/rpcerr"
 )
 
@@ -116,5 +117,55 @@ func TestD3UpdateOfAnApplication(t *testing.T) {
 	res, err = apps.UpdateApp(as(t, "api"), req)
 	if want := (&ssov1.App{Id: "1", IsActive: proto.Bool(false)}); err != nil || !proto.Equal(res.Result, want) || res.Meta.GetReadBack() {
 		t.Errorf("without the record: %v, %v", res, err)
+	}
+}
+
+// An id that the provider takes in another spelling than it shows does not cost the organisation's own fields.
+func TestD3OtherSpellingOfAnID(t *testing.T) {
+	proxy := directory()
+	proxy.singles["users/01000"] = proxy.singles["users/1000"]
+	users := userdirectoryv1connect.NewUserServiceClient(newStand(t, proxy).client)
+	want, err := users.GetUser(as(t, "api"), &userdirectoryv1.GetUserRequest{Id: "1000", IntegratedAccountId: proto.String(account)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := users.GetUser(as(t, "api"), &userdirectoryv1.GetUserRequest{Id: "01000", IntegratedAccountId: proto.String(account)})
+	if err != nil || !proto.Equal(got.Result, want.Result) || len(got.Result.CustomFields.GetJson()) < 5 {
+		t.Errorf("%v, %v", got, err)
+	}
+	proxy.rows["users"] = nil
+	got, err = users.GetUser(as(t, "api"), &userdirectoryv1.GetUserRequest{Id: "1000", IntegratedAccountId: proto.String(account)})
+	if err != nil || got.Meta.GetWarnings() == 0 {
+		t.Errorf("fields are missing without a word: %v, %v", got, err)
+	}
+}
+
+// A repeated Idempotency-Key is answered with the record as it is now, and says that nothing was sent; without the record nothing is claimed.
+func TestD3ReplayedUpdate(t *testing.T) {
+	m := newMapper(t)
+	offboarding(m)
+	m.proxy.replay = true
+	h := handler(t, m.stand)
+	path := "/unified/user-directory/users/1000?integrated_account_id=" + account
+	update := func() (record, meta map[string]any) {
+		status, a := patch(t, h, path, `{"lifecycle_status":"offboarded"}`, "key-1")
+		record, _ = a["result"].(map[string]any)
+		meta, _ = a["meta"].(map[string]any)
+		if note, _ := meta["note"].(string); status != http.StatusOK || record == nil || meta["read_back"] == true && !strings.Contains(note, "nothing was sent now") {
+			t.Errorf("%d %v", status, a)
+		}
+		return record, meta
+	}
+	if record, meta := update(); record["lifecycle_status"] != "offboarding" || meta["read_back"] != true {
+		t.Errorf("%v %v", record, meta)
+	}
+	m.proxy.fail = map[string]error{"users": table().Connect(rpcerr.New(access.CodeOperationNotGranted, "no"), "r")}
+	if record, meta := update(); len(record) != 1 || record["id"] != "1000" || meta["read_back"] != false {
+		t.Errorf("without the record: %v %v", record, meta)
+	}
+	m.proxy.replay = false
+	// Lists that nobody read are not shown as empty ones.
+	if record, meta := update(); len(record) != 2 || record["lifecycle_status"] != "offboarded" || meta["fields"] != "id,lifecycle_status" {
+		t.Errorf("what was written alone: %v %v", record, meta)
 	}
 }

@@ -45,14 +45,19 @@ func (e *Engine) Update(ctx context.Context, name resource.Name, req, res proto.
 	if err != nil {
 		return err
 	}
-	if err := e.client.Update(ctx, call, body); err != nil {
+	replayed, err := e.client.Update(ctx, call, body)
+	if err != nil {
 		return err
+	}
+	if replayed {
+		// Much may have happened to the record since.
+		body = nil
 	}
 	e.after(ctx, mapping, r, body, res)
 	return nil
 }
 
-// after fills the response to a write that is done.
+// after fills the response to a write that is done; body is what was written, nil when that was some time ago.
 func (e *Engine) after(ctx context.Context, mapping *resource.Resource, r *request, body []byte, res proto.Message) {
 	within, cancel := context.WithTimeout(upstream.Following(ctx), timeLeft(ctx))
 	defer cancel()
@@ -60,9 +65,14 @@ func (e *Engine) after(ctx context.Context, mapping *resource.Resource, r *reque
 	done := err == nil
 	if !done {
 		m, warnings = e.written(ctx, mapping, r, body), 0
+		// Without it JSON shows lists that nobody read as empty ones.
+		r.fields = strings.Join(filled(m), ",")
 	}
 	single(res, m, r, warnings)
 	note := notYet(mapping.Spec.GetUpdate(), r, m)
+	if body == nil {
+		note = strings.TrimSpace("The change was made before under this Idempotency-Key; nothing was sent now. " + note)
+	}
 	if !done {
 		note = "The change is made, but the record could not be read again (" + string(e.errors.From(err).Code) + "). Get it to see the rest."
 	}
@@ -86,6 +96,10 @@ func timeLeft(ctx context.Context) time.Duration {
 func (e *Engine) written(ctx context.Context, mapping *resource.Resource, r *request, body []byte) proto.Message {
 	m := mapping.New()
 	id := m.ProtoReflect().Descriptor().Fields().ByName("id")
+	m.ProtoReflect().Set(id, protoreflect.ValueOfString(r.id))
+	if body == nil {
+		return m
+	}
 	call := r.mapping()
 	call.RemoteData = false
 	call.Keep = mapping.Plan.MadeOf(slices.Collect(maps.Keys(targets(mapping.Spec.GetUpdate(), r))))
@@ -97,6 +111,19 @@ func (e *Engine) written(ctx context.Context, mapping *resource.Resource, r *req
 	}
 	m.ProtoReflect().Set(id, protoreflect.ValueOfString(r.id))
 	return m
+}
+
+// filled names the fields that a record has, in the order of their numbers.
+func filled(m proto.Message) []string {
+	var names []string
+	msg := m.ProtoReflect()
+	fields := msg.Descriptor().Fields()
+	for i := range fields.Len() {
+		if fd := fields.Get(i); msg.Has(fd) {
+			names = append(names, string(fd.Name()))
+		}
+	}
+	return names
 }
 
 // targets are the provider's fields that a request writes.

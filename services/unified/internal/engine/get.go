@@ -49,7 +49,7 @@ func (e *Engine) record(ctx context.Context, mapping *resource.Resource, r *requ
 	if call.Custom, warnings, err = e.customFields(ctx, mapping, r, mask, nil); err != nil {
 		return nil, 0, err
 	}
-	raw, err := e.fetch(ctx, mapping, source, r, call.Custom)
+	raw, missing, err := e.fetch(ctx, mapping, source, r, call.Custom)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -59,22 +59,43 @@ func (e *Engine) record(ctx context.Context, mapping *resource.Resource, r *requ
 		return nil, 0, err
 	}
 	mask.cut(m)
-	return m, warnings + runner.Warnings, nil
+	return m, warnings + missing + runner.Warnings, nil
 }
 
 // fetch reads the source record of a get. When fields are wanted that the plain get does not carry, the source made for that is tried
-// first; the plain one then only has to say what is wrong with the id.
-func (e *Engine) fetch(ctx context.Context, res *resource.Resource, s *catalogv1.Source, r *request, custom []plan.CustomField) ([]byte, error) {
-	if fuller := res.Spec.GetCustomFields().GetGet(); fuller != nil && (len(custom) > 0 || len(res.Missing(fuller)) > 0) {
-		raw, err := e.fetchFrom(ctx, res, fuller, r, custom)
-		if err == nil {
-			return raw, nil
-		}
-		if code := e.errors.From(err).Code; code != access.CodeUpstreamNotFound && code != access.CodeUpstreamRejected {
-			return nil, err
+// first. Where that does not have the record by the id as it was given, the provider may know it all the same, as 01000 for 1000; then the id
+// that the record shows is tried. A record that is nowhere but in the plain get comes with a warning, since fields are missing.
+func (e *Engine) fetch(ctx context.Context, res *resource.Resource, s *catalogv1.Source, r *request, custom []plan.CustomField) (raw []byte, warnings int, err error) {
+	fuller := res.Spec.GetCustomFields().GetGet()
+	if fuller == nil || len(custom) == 0 && len(res.Missing(fuller)) == 0 {
+		raw, err = e.fetchFrom(ctx, res, s, r, custom)
+		return raw, 0, err
+	}
+	raw, err = e.fetchFrom(ctx, res, fuller, r, custom)
+	if err == nil || !e.absent(err) {
+		return raw, 0, err
+	}
+	if raw, err = e.fetchFrom(ctx, res, s, r, custom); err != nil {
+		return nil, 0, err
+	}
+	m, err := e.one(res.Plan.Runner(ctx, plan.Call{Parameters: r.values, Keep: map[string]bool{}}), res, raw)
+	if err != nil {
+		return nil, 0, err
+	}
+	same := *r
+	if same.id = idOf(m); same.id != r.id {
+		full, err := e.fetchFrom(ctx, res, fuller, &same, custom)
+		if err == nil || !e.absent(err) {
+			return full, 0, err
 		}
 	}
-	return e.fetchFrom(ctx, res, s, r, custom)
+	return raw, 1, nil
+}
+
+// absent says whether a source has no record by an id.
+func (e *Engine) absent(err error) bool {
+	code := e.errors.From(err).Code
+	return code == access.CodeUpstreamNotFound || code == access.CodeUpstreamRejected
 }
 
 func (e *Engine) fetchFrom(ctx context.Context, res *resource.Resource, s *catalogv1.Source, r *request, custom []plan.CustomField) ([]byte, error) {

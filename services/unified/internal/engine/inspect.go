@@ -93,7 +93,7 @@ func (e *Engine) Explain(ctx context.Context, t Target, id string, res *resource
 	if call.Custom, _, err = e.customFields(ctx, res, r, &mask{}, nil); err != nil {
 		return nil, err
 	}
-	raw, err := e.fetch(ctx, res, source, r, call.Custom)
+	raw, _, err := e.fetch(ctx, res, source, r, call.Custom)
 	if err != nil {
 		return nil, err
 	}

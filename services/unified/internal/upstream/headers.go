@@ -8,6 +8,9 @@ import (
 	"github.com/sando-dev/sando/access"
 )
 
+// headerReplayed says that nothing was sent, because the write was made before under the same Idempotency-Key.
+const headerReplayed = "Sando-Idempotent-Replay"
+
 // forward prepares a call to the proxy: the headers by which a caller steers it go along, and the headers by which the proxy tells the
 // state of the rate budget and what the provider answered come back. Call finish when the call is over.
 func forward(ctx context.Context) (_ context.Context, finish func()) {
@@ -30,7 +33,7 @@ func forward(ctx context.Context) (_ context.Context, finish func()) {
 		if follows {
 			return
 		}
-		for _, name := range []string{"Ratelimit-Limit", "Ratelimit-Remaining", "Ratelimit-Reset", access.HeaderUpstreamStatus} {
+		for _, name := range []string{"Ratelimit-Limit", "Ratelimit-Remaining", "Ratelimit-Reset", access.HeaderUpstreamStatus, headerReplayed} {
 			if v := out.ResponseHeader().Get(name); v != "" {
 				in.ResponseHeader().Set(name, v)
 			}

@@ -81,19 +81,21 @@ func (c *Client) Get(ctx context.Context, call Call) ([]byte, error) {
 	return records.ValidText(answer.GetResult().GetJson()), nil
 }
 
-// Update changes one record. What the provider answers to that is not looked at: it may be less than the record, or from before.
-func (c *Client) Update(ctx context.Context, call Call, body []byte) error {
+// Update changes one record. What the provider answers to that is not looked at: it may be less than the record, or from before. Replayed says
+// that nothing was sent now, because the change was made before under the same Idempotency-Key.
+func (c *Client) Update(ctx context.Context, call Call, body []byte) (replayed bool, err error) {
 	_, resource, _ := catalog.SplitID(call.Operation.GetId())
 	query, id := call.query()
 	ctx, finish := forward(ctx)
-	_, err := c.proxy.Update(ctx, &proxyv1.UpdateRequest{
+	_, err = c.proxy.Update(ctx, &proxyv1.UpdateRequest{
 		Resource: resource, Id: id, IntegratedAccountId: &call.Account, Query: &query, Body: &rpcv1.RawJson{Json: body},
 	})
 	finish()
 	if err != nil {
-		return rpcerr.Relay(err)
+		return false, rpcerr.Relay(err)
 	}
-	return nil
+	info, ok := connect.CallInfoForClientContext(ctx)
+	return ok && info.ResponseHeader().Get(headerReplayed) != "", nil
 }
 
 // query joins query and parameters, except the record's own id, which the proxy takes by itself.
