@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	mappingv1 "github.com/sando-dev/sando/gen/sando/unified/mapping/v1"
 )
 
 // ask reads a list of a resource over REST; the query is without the account.
@@ -134,6 +136,55 @@ func TestD1KeysOfOneSource(t *testing.T) {
 		}
 		if calls := l.proxy.taken(); len(calls) != 1 || strings.Contains(calls[0], test.key) {
 			t.Errorf("%s: %q", name, calls)
+		}
+	}
+}
+
+// The organisation's own fields are read for a filter of an override, too, whatever the answer shows of them.
+func TestD1OwnFieldsInFiltersOfOverrides(t *testing.T) {
+	l := newLayered(t, "user-directory/users")
+	l.proxy.rows["user_custom_fields"] = []string{`{"key":"manager","type":"email"}`, `{"key":"team","type":"singleLine"}`}
+	l.proxy.rows["users"] = []string{`{"id":1,"firstName":"A","manager":"Pepper@stark.com","team":"X"}`, `{"id":2,"firstName":"B"}`}
+	l.put(environmentLayer, `{"filters":{"boss":{"runs":"local","field":"custom_fields.manager"},"custom_fields.team":{"runs":"local"},`+
+		`"none":{"runs":"local","field":"custom_fields.nosuch"}}}`)
+	h := handler(t, l.stand)
+	for _, filter := range [][2]string{{"boss", "pepper@STARK.com"}, {"custom_fields.team", "X"}} {
+		for _, shown := range [][2]string{{"custom_fields", ""}, {"fields", "first_name"}, {"custom_fields", "manager"}, {"limit", "1"}} {
+			status, a := ask(t, h, "user-directory/users", filter[0], filter[1], shown[0], shown[1])
+			if status != http.StatusOK || idsOf(a) != "1" {
+				t.Errorf("%v with %v: %d %+v", filter, shown, status, a)
+				continue
+			}
+			own, _ := a.Result[0]["custom_fields"].(map[string]any)
+			if want := map[string]int{"manager": 1, "1": 2}[shown[1]]; len(own) != want {
+				t.Errorf("%v with %v shows %v", filter, shown, own)
+			}
+		}
+	}
+	if status, a := ask(t, h, "user-directory/users", "none", "x"); status != http.StatusBadRequest || !strings.Contains(a.Message, "no field nosuch") {
+		t.Errorf("%d %+v", status, a)
+	}
+}
+
+// What an override makes of filters is said before it is stored, and what can never work is refused.
+func TestD1DryRunOfFilters(t *testing.T) {
+	l := newLayered(t, "user-directory/users")
+	for override, want := range map[string]string{
+		`{"filters":{"team":{"runs":"local"}}}`:                                          "the filter team is refused: nothing fills the field custom.team.",
+		`{"filters":{"first_name":{"parameter":"lastName"}}}`:                            "the filter first_name asks the provider by lastName instead of firstName.",
+		`{"fields":{"custom":{"expression":"{\"team\": record.role}"}}}`:                 "",
+		`{"filters":{"limit":{"runs":"local","expression":"true"}}}`:                     "refused: filters.limit",
+		`{"filters":{"x":{"runs":"local","expression":"true","narrow":{"a":"size=1"}}}}`: "refused: filters.x.narrow",
+	} {
+		res, err := l.mappings.DryRun(as(t, "api"), &mappingv1.DryRunRequest{
+			Model: "user-directory", Resource: "users", Layer: environmentLayer, IntegratedAccountId: account, Override: raw(override),
+		})
+		place, refused := strings.CutPrefix(want, "refused: ")
+		switch {
+		case refused && (err == nil || !strings.Contains(err.Error(), place)):
+			t.Errorf("%s: %v, %v", override, res, err)
+		case !refused && (err != nil || strings.Join(res.Warnings, " ") != want):
+			t.Errorf("%s: %v, %v", override, res, err)
 		}
 	}
 }

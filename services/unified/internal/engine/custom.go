@@ -47,7 +47,7 @@ func (e *Engine) customFields(ctx context.Context, res *resource.Resource, r *re
 	}
 	chosen, err := choice(fields, shown, r.custom == nil)
 	for _, f := range fields {
-		if slices.ContainsFunc(filters, func(by ownFilter) bool { return by.key == f.Key }) && !slices.Contains(shown, f.Key) {
+		if !slices.Contains(shown, f.Key) && slices.ContainsFunc(filters, func(by ownFilter) bool { return by.key == f.Key }) {
 			chosen = append(chosen, f)
 		}
 	}
@@ -121,7 +121,7 @@ func filterable(res *resource.Resource, fields []plan.CustomField, by ownFilter)
 	e := rpcerr.Newf(access.CodeUnsupportedFilter, "%s cannot be filtered by %s: the organisation has no field %s", res.Name(), name, by.key).
 		WithDetail("supported", keys)
 	if near := nearest.Of(by.key, keys); near != "" {
-		return e.WithFix(fmt.Sprintf("Did you mean \"%s\"?", strings.TrimSuffix(name, by.key)+near))
+		return e.WithFix(fmt.Sprintf("Did you mean %q?", res.Spec.GetCustomFields().GetName()+"."+near))
 	}
 	return e.WithFix("List the organisation's fields, and filter by the key of one.")
 }

@@ -20,7 +20,7 @@ type selection struct {
 	local    []*resource.Condition
 	sort     string // "upstream", "local" or ""
 	order    []sortKey
-	// own are the filters by the organisation's own fields; they are among the local ones.
+	// own are those of the local filters that are by the organisation's own fields.
 	own []ownFilter
 }
 
@@ -35,7 +35,7 @@ func choose(res *resource.Resource, s *catalogv1.Source, r *request, query url.V
 	sel := &selection{}
 	var jsonFilters []json.RawMessage
 	for _, name := range r.order {
-		f, key, err := find(res, s, r, name)
+		f, err := find(res, s, r, name)
 		if err != nil {
 			return nil, err
 		}
@@ -46,10 +46,10 @@ func choose(res *resource.Resource, s *catalogv1.Source, r *request, query url.V
 		if err != nil {
 			return nil, rpcerr.Invalid(f.Spec.GetName(), err.Error())
 		}
-		if key != "" {
-			sel.own = append(sel.own, ownFilter{Condition: c, key: key})
-		}
 		if f.Runs == resource.RunsLocal {
+			if key, own := f.Own(res); own {
+				sel.own = append(sel.own, ownFilter{Condition: c, key: key})
+			}
 			sel.local = append(sel.local, c)
 			continue
 		}
@@ -76,24 +76,22 @@ func choose(res *resource.Resource, s *catalogv1.Source, r *request, query url.V
 	return sel, sel.narrow(query)
 }
 
-// find finds the filter of a name, and refuses it where there is none for the source. The key is that of a filter by one of the
-// organisation's own fields.
-func find(res *resource.Resource, s *catalogv1.Source, r *request, name string) (_ *resource.Filter, key string, err error) {
+// find finds the filter of a name, and refuses it where there is none for the source.
+func find(res *resource.Resource, s *catalogv1.Source, r *request, name string) (*resource.Filter, error) {
 	written := r.nameOf(name, res)
 	if f, ok := res.Filter(name, s.GetOperation()); ok {
 		switch {
 		case f.Runs == resource.RunsNowhere:
-			return nil, "", unsupported(res, s, written, f.Why)
+			return nil, unsupported(res, s, written, f.Why)
 		case f.Runs == resource.RunsParameter && !takes(s, name):
-			return nil, "", unsupported(res, s, written, "")
+			return nil, unsupported(res, s, written, "")
 		}
-		return f, "", nil
+		return f, nil
 	}
 	if f, ok := res.Member(written); ok {
-		_, key, _ = strings.Cut(written, ".")
-		return f, key, nil
+		return f, nil
 	}
-	return nil, "", unsupported(res, s, written, "")
+	return nil, unsupported(res, s, written, "")
 }
 
 // refuseEmpty refuses a filter without a value, which a provider may take for no filter at all.

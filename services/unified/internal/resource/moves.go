@@ -18,6 +18,11 @@ func Moves(before, after *Resource) []string {
 			moves.add("the filter %s is gone", f.place())
 		}
 	}
+	for _, l := range after.Filters {
+		if g := after.Named(l); g.Runs == RunsNowhere && before.same(g) == nil {
+			moves.add("the filter %s is refused: %s", g.place(), g.Why)
+		}
+	}
 	for _, s := range before.Spec.GetSources() {
 		if s.GetMethod() == "list" {
 			op := before.Operation(s.GetOperation())
@@ -64,12 +69,22 @@ func (m *moves) filter(f, g *Filter) {
 		m.add("the filter %s runs %s instead of %s: %s", g.place(), g.Runs, f.Runs, g.Why)
 	case f.Runs != g.Runs:
 		m.add("the filter %s runs %s instead of %s", g.place(), g.Runs, f.Runs)
+	case g.Runs == RunsUpstream && f.asks() != g.asks():
+		m.add("the filter %s asks the provider by %s instead of %s", g.place(), g.asks(), f.asks())
 	case f.narrows && !g.narrows:
 		m.add("the filter %s reads whole pages: %s", g.place(), g.Why)
 	}
 	if a, b := f.set(), g.set(); a != b {
 		m.add("the filter %s takes %s", g.place(), b)
 	}
+}
+
+// asks is what the provider filters by.
+func (f *Filter) asks() string {
+	if p := f.Spec.GetParameter(); p != "" {
+		return p
+	}
+	return f.Spec.GetUpstreamKey() + " " + f.Spec.GetUpstreamOp()
 }
 
 // set describes the values that a filter takes.

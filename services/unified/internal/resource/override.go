@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -38,6 +39,9 @@ var origins = []string{"path", "join", "constant", "parameter", "expression"}
 
 // reserved are the provider's query parameters that a filter cannot take over.
 var reserved = []string{"fields", "filters", "sort", "size", "cursor", "limit", "aggs", "next_cursor"}
+
+// parameters are those of every list, which a filter of the same name would never get a value from.
+var parameters = []string{"id", "integrated_account_id", "limit", "next_cursor", "fields", "sort", "remote_data", "custom_fields", "filters"}
 
 // secret recognises what looks like a token: overrides are stored in clear and shown to everybody who may read mappings.
 var secret = regexp.MustCompile(`sando_(api|acct|mcp|link)_[A-Za-z0-9]|eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}|(?i:bearer)\s+[A-Za-z0-9._~+/-]{16,}`)
@@ -180,6 +184,10 @@ func (a *application) field(name string, patch json.RawMessage) {
 
 func (a *application) filter(name string, patch json.RawMessage) {
 	place := "filters." + name
+	if a.strict && slices.Contains(parameters, name) && !isNull(patch) {
+		a.fail(place, "every list has a parameter of this name", "Give the filter another name.")
+		return
+	}
 	filters := &a.definition.Filters
 	same := func(f LayeredFilter) bool { return f.Spec.GetName() == name }
 	if isNull(patch) {
@@ -216,6 +224,9 @@ func (a *application) filter(name string, patch json.RawMessage) {
 	case merged.GetRuns() == RunsParameter && base.GetRuns() != RunsParameter:
 		a.fail(place+".runs", "a filter of your own runs upstream or local", "")
 		return
+	case a.strict && slices.ContainsFunc(slices.Collect(maps.Values(merged.GetNarrow())), takesOver):
+		a.fail(place+".narrow", "a query can hold neither what sando sets itself nor what is no query", "")
+		return
 	case slices.Contains(reserved, merged.GetParameter()):
 		a.fail(place+".parameter", fmt.Sprintf("%q is sando's to set", merged.GetParameter()), "")
 		return
@@ -227,6 +238,12 @@ func (a *application) filter(name string, patch json.RawMessage) {
 	} else {
 		(*filters)[at] = row
 	}
+}
+
+// takesOver says whether a query sets what is sando's to set, or is none.
+func takesOver(query string) bool {
+	values, err := url.ParseQuery(query)
+	return err != nil || slices.ContainsFunc(reserved, values.Has)
 }
 
 func isNull(raw json.RawMessage) bool { return string(bytes.TrimSpace(raw)) == "null" }
