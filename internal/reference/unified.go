@@ -21,10 +21,11 @@ func writeUnified(w *bytes.Buffer) error {
 		"Filters and orders go by what records show. Where an override changes a field, its filters and orders run in sando, exactly, and the provider is not asked to narrow the list; " +
 		"where an override removes it, they are refused. `meta` says where each ran, the effective mapping where each would run, and a dry run what an override moves. " +
 		"An order that runs in sando reads at most 5 pages of the provider, and is refused with `SCAN_LIMIT` where there are more. " +
-		"`custom.<name>` filters and sorts by a field that an override added, `custom_fields.<key>` filters by one of the organisation's own; numbers compare by their value, and of a list one element is enough.\n\n" +
+		"`custom.<name>` filters and sorts by a field that an override added, `custom_fields.<key>` filters by one of the organisation's own, as its type says; numbers compare by their value, and of a list one element is enough.\n\n" +
 		"Addresses compare in any letter case, without blanks around them. So do texts that a field's table or the provider's documents list: a value that the field never shows is refused with `VALIDATION_FAILED`, " +
 		"which names those that it does show. Other texts compare exactly, and so does whatever the expression of an override compares.\n\n" +
-		"The answer to an update is the record as it was read again after the write. When that fails, the write is done all the same: `meta.read_back` is false, and the answer holds the id and what follows from what was written alone.\n\n" +
+		"The answer to an update is the record as it was read again after the write. When that fails, the write is done all the same: `meta.read_back` is false, and the answer holds the id and what follows from what was written alone, which `meta.fields` names. " +
+		"A repeated Idempotency-Key sends nothing: the header `Sando-Idempotent-Replay` and `meta.note` say so, and the record is as it is now.\n\n" +
 		"`fields` names the output fields to answer, besides the id; all others are left out, and `meta.fields` repeats it. Members are chosen as `custom.<name>` and `custom_fields.<key>`. A text that has no entry in its field's table is passed on as it is, " +
 		"and a value of a wrong type left out; `meta.warnings` counts both. A get and an update have `meta` only when there is something to say.\n")
 	for _, name := range c.Integrations() {

@@ -215,7 +215,8 @@ type Meta struct {
 	Sort *string `protobuf:"bytes,3,opt,name=sort,proto3,oneof" json:"sort,omitempty"`
 	// Values that did not fit: texts without an entry in their field's table, passed through raw, and values of a wrong type, left out.
 	Warnings int32 `protobuf:"varint,4,opt,name=warnings,proto3" json:"warnings,omitempty"`
-	// Output fields that the request asked for, where it did. All others but the id are left out, in JSON lists too.
+	// Output fields that the request asked for, where it did. All others but the id are left out, in JSON lists too. Of an update whose record
+	// could not be read again: those that the answer holds.
 	Fields *string `protobuf:"bytes,5,opt,name=fields,proto3,oneof" json:"fields,omitempty"`
 	// Of an update: whether the record was read again after the write. When it could not be, the write is done all the same, and the answer
 	// holds the id and what was written, as far as that alone says what the record shows.
