@@ -67,7 +67,7 @@ func fromMethod(c *catalog.Catalog, u *catalogv1.UnifiedResource, m protoreflect
 		d.list()
 	case strings.HasPrefix(name, "Get"):
 		d.get()
-	case strings.HasPrefix(name, "Update"):
+	case d.updates():
 		if u.GetUpdate() == nil {
 			return nil, nil
 		}
@@ -166,26 +166,21 @@ func (d *derived) arguments() []*catalogv1.Field {
 		if name == "id" || strings.HasSuffix(name, "_id") {
 			schema = &catalogv1.Schema{Types: []string{"string"}, Format: "id"}
 		}
-		out = append(out, &catalogv1.Field{Name: name, Description: d.say(name), Schema: schema, Required: !fd.HasPresence()})
+		out = append(out, &catalogv1.Field{Name: name, Description: d.say(name), Schema: schema, Required: d.required(fd)})
 	}
 	return out
 }
 
 // say is what an argument means.
 func (d *derived) say(name string) string {
-	for _, f := range d.resource.GetFilters() {
-		if filterArgument(f.GetName()) == name {
-			return f.GetDescription()
-		}
-	}
-	for _, f := range d.resource.GetUpdate().GetFields() {
-		if f.GetName() == name {
-			return "The new value" + oneOf(f) + "."
-		}
+	if text := d.sayOwn(name); text != "" {
+		return text
 	}
 	switch name {
 	case "id":
 		return "Id of the record."
+	case "user_id":
+		return "Id of the user that the change is about."
 	case "fields":
 		return "Comma-separated fields to return; all when left out."
 	case "custom_fields":
@@ -196,6 +191,32 @@ func (d *derived) say(name string) string {
 		return "True to return the provider's own record as well."
 	}
 	return ""
+}
+
+// sayOwn is what an argument of the resource means: of an update the new value of a field, else the filter.
+func (d *derived) sayOwn(name string) string {
+	if d.updates() {
+		for _, f := range d.resource.GetUpdate().GetFields() {
+			if f.GetName() == name {
+				return "The new value" + oneOf(f) + "."
+			}
+		}
+		return ""
+	}
+	for _, f := range d.resource.GetFilters() {
+		if filterArgument(f.GetName()) == name {
+			return f.GetDescription()
+		}
+	}
+	return ""
+}
+
+func (d *derived) updates() bool { return strings.HasPrefix(string(d.method.Name()), "Update") }
+
+// required says whether a call cannot do without an argument, as an update without the only field that it can change.
+func (d *derived) required(fd protoreflect.FieldDescriptor) bool {
+	changes := d.resource.GetUpdate().GetFields()
+	return !fd.HasPresence() || d.updates() && len(changes) == 1 && changes[0].GetName() == string(fd.Name())
 }
 
 func oneOf(f *catalogv1.UpdateField) string {
