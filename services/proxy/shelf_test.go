@@ -84,6 +84,8 @@ type shelf struct {
 	change func(s *shelf, served int)
 	// repeats has each page by cursor begin with the last row of the one before.
 	repeats bool
+	// tight has the repeated row take the place of another one.
+	tight bool
 }
 
 // A shelved row has a place among the others and a name that never changes.
@@ -136,11 +138,14 @@ func (s *shelf) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 				from = len(s.rows)
 			}
 		}
-		if to = min(len(s.rows), from+size); to < len(s.rows) {
-			next = fmt.Sprintf("%q", fmt.Sprint(s.rows[to-1].key))
-		}
+		to = min(len(s.rows), from+size)
 		if s.repeats && from > 0 {
-			from--
+			if from--; s.tight {
+				to = min(len(s.rows), from+size)
+			}
+		}
+		if to < len(s.rows) {
+			next = fmt.Sprintf("%q", fmt.Sprint(s.rows[to-1].key))
 		}
 	case catalogv1.PagingStyle_PAGING_STYLE_OFFSET:
 		from = min(len(s.rows), number(paging.GetPositionParameter(), 0))

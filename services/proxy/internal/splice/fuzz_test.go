@@ -125,8 +125,10 @@ func expect(rows []json.RawMessage, w Window, out *bytes.Buffer) Page {
 			if len(id) > idLimit {
 				id = ""
 			}
-			if page.Rows == w.Limit {
+			if page.Rows+tail > w.Limit && w.Limit > 0 {
 				page.Last = id
+			}
+			if page.Rows == w.Limit {
 				copy(page.Earlier[:], marks)
 			}
 			if id != "" && page.Rows+tail > w.Limit {

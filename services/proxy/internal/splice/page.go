@@ -68,9 +68,9 @@ type Page struct {
 	To int
 	// More says that rows follow the last one handed out.
 	More bool
-	// Last is the identity of row number Window.Limit of those handed out: its id
-	// as it stands in the body or, where rows have none, a digest of the row.
-	// Empty when there were fewer rows.
+	// Last is the identity of the last row handed out: its id as it stands in the
+	// body or, where rows have none, a digest of the row. Unless Track is set it is
+	// empty when there are less rows than Limit by more than two.
 	Last string
 	// Earlier are the marks of the rows handed out before Last, the latest first.
 	Earlier [2]uint64

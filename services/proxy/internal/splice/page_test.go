@@ -81,7 +81,7 @@ func TestCopy(t *testing.T) {
 			"a limit that is not reached", users,
 			Window{Limit: 3},
 			`{"users":[{"id":1}]}`, `[{"id":1}]`,
-			Page{Rows: 1, Seen: 1, Found: true, Total: -1},
+			Page{Rows: 1, Seen: 1, Last: "1", Found: true, Total: -1},
 		},
 		{
 			"a limit that is just reached", users,

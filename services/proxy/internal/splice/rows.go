@@ -150,6 +150,10 @@ func (c *copier) omit(b []byte, to, at int) error {
 func (c *copier) endData(b []byte, at int) error {
 	c.rows = false
 	c.scanner.watch = 1
+	if c.page.Rows > 0 && !c.done && c.mind.id != nil {
+		// Rows were left out, or the provider sent less than it was asked for.
+		c.page.Last = string(c.mind.id)
+	}
 	switch {
 	case c.owed:
 		return c.endLine(b)

@@ -24,7 +24,7 @@ func TestD5Rows(t *testing.T) {
 		{"a row moved on", `[{"id":9},{"id":1},{"id":2}]`, bare, Window{Skip: 1, After: "1"}, ``, 0, "", false, false},
 		{"the list became too short", `[{"id":9}]`, bare, Window{Skip: 3, After: "1"}, ``, 0, "", false, false},
 		{"a border repeats", `[{"id":1},{"id":2},{"id":3}]`, bare, Window{Border: "1", Limit: 1, Repeats: true}, `{"id":2}`, 2, "2", true, true},
-		{"a border repeats twice", `[{"x":{"id":7},"id":1},{"id":1},{"id":3}]`, bare, Window{Border: "1", Repeats: true}, `{"id":3}`, 3, "", false, true},
+		{"a border repeats twice", `[{"x":{"id":7},"id":1},{"id":1},{"id":3}]`, bare, Window{Border: "1", Repeats: true}, `{"id":3}`, 3, "3", false, true},
 		{"nothing but the border", `[{"id":1}]`, bare, Window{Border: "1", Repeats: true}, ``, 0, "", false, true},
 		{"a border does not repeat", `[{"x":[{}],"id":2},{"id":1}]`, bare, Window{Border: "1", Repeats: true}, "{\"x\":[{}],\"id\":2}\n{\"id\":1}", 2, "", false, true},
 		{"a first row without an id", `[{"x":1},{"id":1}]`, bare, Window{Border: "1", Repeats: true}, "{\"x\":1}\n{\"id\":1}", 2, "", false, true},
