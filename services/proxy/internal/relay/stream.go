@@ -2,9 +2,11 @@ package relay
 
 import (
 	"context"
+	"errors"
 	"io"
 
 	"github.com/sando-dev/sando/kit/rpcerr"
+	"github.com/sando-dev/sando/services/proxy/internal/splice"
 )
 
 // A Summary is what a whole stream came to.
@@ -18,9 +20,12 @@ type Summary struct {
 // stands beside them. Nothing is read ahead: a slow receiver slows the provider.
 // A stream that breaks off goes on from the cursor of the last page.
 func (s *Service) Stream(ctx context.Context, aim *Aim, lines bool, dst io.Writer, page func(Result) error) (Summary, error) {
-	c, err := s.beginRead(ctx, aim)
+	c, err := s.begin(ctx, aim)
 	if err != nil {
 		return Summary{}, err
+	}
+	if !c.op.List {
+		return Summary{}, noList(c)
 	}
 	summary, err := s.stream(ctx, c, lines, dst, page)
 	s.note(ctx, c, err)
@@ -29,9 +34,6 @@ func (s *Service) Stream(ctx context.Context, aim *Aim, lines bool, dst io.Write
 
 func (s *Service) stream(ctx context.Context, c *call, lines bool, dst io.Writer, page func(Result) error) (Summary, error) {
 	var sum Summary
-	if !c.op.List {
-		return sum, noList(c)
-	}
 	if c.raw {
 		return sum, rpcerr.Invalid(headerRaw, "a stream of rows is not the provider's own bytes").WithFix("Leave out " + headerRaw + ", or ask for pages.")
 	}
@@ -51,6 +53,9 @@ func (s *Service) stream(ctx context.Context, c *call, lines bool, dst io.Writer
 			return sum, err
 		}
 		rows, err := w.next(ctx, dst, lines)
+		if errors.Is(err, splice.ErrNoList) {
+			return sum, noList(c)
+		}
 		if err != nil {
 			return sum, err
 		}
@@ -76,5 +81,6 @@ func (s *Service) stream(ctx context.Context, c *call, lines bool, dst io.Writer
 }
 
 func noList(c *call) error {
-	return rpcerr.Newf(rpcerr.ValidationFailed, "%s does not answer a list", c.op.GetId()).WithFix("Use List or Get.")
+	return rpcerr.Newf(rpcerr.ValidationFailed, "%s does not answer a list, so there are no rows to stream", c.op.GetId()).
+		WithFix("Leave out Accept: application/x-ndjson; over RPC, use List, Get or Invoke.")
 }

@@ -24,9 +24,7 @@ func (s Surface) list(ctx context.Context, w http.ResponseWriter, r *http.Reques
 
 // get serves /proxy/{resource}/{id}, where the name of a method wins over an id.
 func (s Surface) get(ctx context.Context, w http.ResponseWriter, r *http.Request) error {
-	a := aim(r, "get")
-	a.Name, a.ID = a.ID, ""
-	return s.read(ctx, w, r, a)
+	return s.read(ctx, w, r, named(r))
 }
 
 func (s Surface) read(ctx context.Context, w http.ResponseWriter, r *http.Request, a *relay.Aim) error {
@@ -42,19 +40,27 @@ func (s Surface) read(ctx context.Context, w http.ResponseWriter, r *http.Reques
 }
 
 // lines serves a whole list, one row a line.
-func (s Surface) lines(ctx context.Context, w http.ResponseWriter, r *http.Request) error {
-	w.Header().Set("Content-Type", mediaLines)
-	sum, err := s.Relay.Stream(ctx, aim(r, "list"), true, w, func(page relay.Result) error {
-		if _, err := w.Write(pageLine(page)); err != nil {
+func (s Surface) lines(aimed func(*http.Request) *relay.Aim) handle {
+	return func(ctx context.Context, w http.ResponseWriter, r *http.Request) error {
+		a := aimed(r)
+		var err error
+		if a.Body, err = jsonBody(r); err != nil {
 			return err
 		}
-		return http.NewResponseController(w).Flush()
-	})
-	if err != nil {
+		a.ContentType = r.Header.Get("Content-Type")
+		w.Header().Set("Content-Type", mediaLines)
+		sum, err := s.Relay.Stream(ctx, a, true, w, func(page relay.Result) error {
+			if _, err := w.Write(pageLine(page)); err != nil {
+				return err
+			}
+			return http.NewResponseController(w).Flush()
+		})
+		if err != nil {
+			return err
+		}
+		_, err = w.Write(summaryLine(sum))
 		return err
 	}
-	_, err = w.Write(summaryLine(sum))
-	return err
 }
 
 // write serves the three methods that change records.
@@ -76,7 +82,7 @@ func (s Surface) write(method string) handle {
 
 // invoke serves the methods of the catalog's own.
 func (s Surface) invoke(ctx context.Context, w http.ResponseWriter, r *http.Request) error {
-	a := aim(r, r.PathValue("method"))
+	a := method(r)
 	var err error
 	if a.Body, err = jsonBody(r); err != nil {
 		return err

@@ -50,14 +50,19 @@ func (s Surface) Mount(mux *edge.Mux) error {
 	}
 	as := func(procedure string, h handle) http.Handler { return s.Streams.Handler(specs[procedure], h) }
 
-	list := s.byAccept(
-		as(proxyv1connect.ProxyServiceListProcedure, s.list),
-		as(proxyv1connect.ProxyServiceListAllProcedure, s.lines))
-	create := as(proxyv1connect.ProxyServiceCreateProcedure, s.write("create"))
-	update := as(proxyv1connect.ProxyServiceUpdateProcedure, s.write("update"))
-	remove := as(proxyv1connect.ProxyServiceDeleteProcedure, s.write("delete"))
-	get := as(proxyv1connect.ProxyServiceGetProcedure, s.get)
-	invoke := as(proxyv1connect.ProxyServiceInvokeProcedure, s.invoke)
+	// pages adds to a handler that of the same call as a stream of lines.
+	pages := func(page http.Handler, aimed func(*http.Request) *relay.Aim) http.Handler {
+		return s.byAccept(page, as(proxyv1connect.ProxyServiceListAllProcedure, s.lines(aimed)), aimed)
+	}
+	write := func(procedure, name string) http.Handler {
+		return pages(as(procedure, s.write(name)), to(name))
+	}
+	list := pages(as(proxyv1connect.ProxyServiceListProcedure, s.list), to("list"))
+	create := write(proxyv1connect.ProxyServiceCreateProcedure, "create")
+	update := write(proxyv1connect.ProxyServiceUpdateProcedure, "update")
+	remove := write(proxyv1connect.ProxyServiceDeleteProcedure, "delete")
+	get := pages(as(proxyv1connect.ProxyServiceGetProcedure, s.get), named)
+	invoke := pages(as(proxyv1connect.ProxyServiceInvokeProcedure, s.invoke), method)
 	post := byForm(invoke, edge.MaxBody(mostUpload, as(proxyv1connect.ProxyServiceUploadProcedure, s.upload)))
 	invokeGet := s.byKind(invoke, as(proxyv1connect.ProxyServiceDownloadProcedure, s.download))
 	custom := as(proxyv1connect.ProxyServiceCustomProcedure, s.custom)
@@ -88,15 +93,27 @@ func (s Surface) Mount(mux *edge.Mux) error {
 	return nil
 }
 
-// byAccept tells a page from a stream of lines.
-func (s Surface) byAccept(page, lines http.Handler) http.Handler {
+// byAccept tells a page from a stream of lines. Who takes lines alone where there
+// is no list is refused by the stream.
+func (s Surface) byAccept(page, lines http.Handler, aimed func(*http.Request) *relay.Aim) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.Contains(r.Header.Get("Accept"), mediaLines) {
+		accept := strings.Join(r.Header.Values("Accept"), ",")
+		if strings.Contains(accept, mediaLines) && (!takesJSON(accept) || s.pages(aimed(r))) {
 			lines.ServeHTTP(w, r)
 			return
 		}
 		page.ServeHTTP(w, r)
 	})
+}
+
+// pages says whether what is called answers a list.
+func (s Surface) pages(a *relay.Aim) bool {
+	return s.Routes.Lists(a.Resource, a.Method) || a.Name != "" && s.Routes.Lists(a.Resource, a.Name)
+}
+
+// takesJSON says whether an answer may be JSON.
+func takesJSON(accept string) bool {
+	return strings.Contains(accept, mediaJSON) || strings.Contains(accept, "*/*")
 }
 
 // byForm tells a call with JSON from an upload.
@@ -127,6 +144,21 @@ func aim(r *http.Request, method string) *relay.Aim {
 		Resource: r.PathValue("resource"), Method: method, ID: r.PathValue("id"),
 		Query: r.URL.RawQuery, HTTPMethod: r.Method,
 	}
+}
+
+// to aims at the method of a name.
+func to(method string) func(*http.Request) *relay.Aim {
+	return func(r *http.Request) *relay.Aim { return aim(r, method) }
+}
+
+// method aims at the method that the path names last.
+func method(r *http.Request) *relay.Aim { return aim(r, r.PathValue("method")) }
+
+// named aims at a record, or at a method where one has the name.
+func named(r *http.Request) *relay.Aim {
+	a := aim(r, "get")
+	a.Name, a.ID = a.ID, ""
+	return a
 }
 
 // jsonBody reads a JSON body. A body without a type is taken as JSON.

@@ -169,8 +169,17 @@ func either(names []string) string {
 
 // Binary says whether a method answers a file in any integration.
 func (t *Table) Binary(resource, method string) bool {
+	return t.any(resource, method, func(o *Operation) bool { return o.GetBinary() })
+}
+
+// Lists says whether a method answers a list in any integration.
+func (t *Table) Lists(resource, method string) bool {
+	return t.any(resource, method, func(o *Operation) bool { return o.List })
+}
+
+func (t *Table) any(resource, method string, is func(*Operation) bool) bool {
 	for _, p := range t.providers {
-		if o, ok := p.operations[resource][method]; ok && o.GetBinary() {
+		if o, ok := p.operations[resource][method]; ok && is(o) {
 			return true
 		}
 	}

@@ -232,7 +232,7 @@ func (c *copier) startData(b []byte, at, level int) error {
 	c.page.List = c.plan.Array || c.plan.ArrayOrNot && b[at] == '['
 	if !c.page.List {
 		if c.window.Lines {
-			return ErrShape
+			return ErrNoList
 		}
 		c.on, c.mark, c.row = true, at, at
 		return nil

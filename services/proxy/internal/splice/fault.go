@@ -11,6 +11,8 @@ var (
 	ErrNoData = errors.New("the body has no data")
 	// ErrShape means that the data is not of the kind the catalog names.
 	ErrShape = errors.New("the data has another shape")
+	// ErrNoList means that rows were to be written one a line, and the data is no list.
+	ErrNoList = errors.New("the data is no list")
 	// ErrCursor means that the next cursor is neither text nor null.
 	ErrCursor = errors.New("the next cursor is neither text nor null")
 	// ErrAggregations means that the aggregations are larger than is kept.
