@@ -1,9 +1,11 @@
 package catalog
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -76,6 +78,33 @@ func FirstText(document []byte, pointers ...string) string {
 	for _, pointer := range pointers {
 		if text := textOf(find(document, pointer)); text != "" {
 			return text
+		}
+	}
+	return ""
+}
+
+// FirstMessage is FirstText for what people read: where no pointer leads to a text, the texts of the first list that is not empty come one after
+// the other, or else the first other value as JSON.
+func FirstMessage(document []byte, pointers ...string) string {
+	if text := FirstText(document, pointers...); text != "" {
+		return text
+	}
+	for _, pointer := range pointers {
+		if pointer == "" {
+			continue // the whole document is shown anyway
+		}
+		value := find(document, pointer)
+		var texts []string
+		if json.Unmarshal(value, &texts) == nil {
+			texts = slices.DeleteFunc(texts, func(text string) bool { return text == "" })
+			if text := strings.Join(texts, "; "); text != "" {
+				return text
+			}
+			continue
+		}
+		var compact bytes.Buffer
+		if json.Compact(&compact, value) == nil && compact.Len() > len("{}") {
+			return compact.String()
 		}
 	}
 	return ""

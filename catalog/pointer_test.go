@@ -39,3 +39,25 @@ func TestD9Pointers(t *testing.T) {
 		}
 	}
 }
+
+// What stands where the message should be is told, whatever it is.
+func TestD9Messages(t *testing.T) {
+	for document, want := range map[string]string{
+		`{"message":"a","error":"b"}`:                      "a",
+		`{"message":7}`:                                    "7",
+		`{"message":["must be a date","","is too long"]}`:  "must be a date; is too long",
+		`{"message":{"text":"no", "code":1},"error":"b"}`:  "b",
+		`{"message":{"text":"no", "code":1},"error":null}`: `{"text":"no","code":1}`,
+		`{"message":[{"field":"a"}, "b"]}`:                 `[{"field":"a"},"b"]`,
+		`{"message":[],"error":["b"]}`:                     "b",
+		`{"message":{},"error":[]}`:                        "",
+		`{"message":null}`:                                 "",
+		`{"message":[null]}`:                               "",
+		`["b"]`:                                            "",
+		``:                                                 "",
+	} {
+		if got := catalog.FirstMessage([]byte(document), "", "/message", "/error"); got != want {
+			t.Errorf("%s says %q, want %q", document, got, want)
+		}
+	}
+}

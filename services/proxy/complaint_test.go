@@ -151,3 +151,19 @@ func TestD9MissingScopes(t *testing.T) {
 		}
 	}
 }
+
+// A message that is no text is told as well as it can be.
+func TestD9MessagesOfOtherKinds(t *testing.T) {
+	b, provider := newProvider(t)
+	for body, want := range map[string]string{
+		`{"message":["name is too long","id is no number"]}`: "name is too long; id is no number",
+		`{"message":{"id":[7]}}`:                             `{"id":[7]}`,
+		`{"message":42}`:                                     "42",
+		`{"message":{"id":7},"detail":"SCIM says no"}`:       "SCIM says no",
+	} {
+		provider.say(http.StatusBadRequest, body)
+		if e := b.decode(b.get("/proxy/users")); e.StatusCode != http.StatusBadRequest || e.Message != want {
+			t.Errorf("%s: %d %q, want %q", body, e.StatusCode, e.Message, want)
+		}
+	}
+}

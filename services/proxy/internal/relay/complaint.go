@@ -59,7 +59,7 @@ func complaintOf(f *catalogv1.ErrorFormat, body []byte) complaint {
 		h.text = h.raw != nil
 		return h
 	}
-	h.message = catalog.FirstText(body, append([]string{f.GetMessagePointer()}, f.GetMessagePointers()...)...)
+	h.message = catalog.FirstMessage(body, append([]string{f.GetMessagePointer()}, f.GetMessagePointers()...)...)
 	h.code = catalog.FirstText(body, f.GetCodePointers()...)
 	h.missingScopes = catalog.FirstTexts(body, f.GetMissingScopePointers()...)
 	for _, marker := range f.GetMissingScopeMarkers() {
