@@ -6,7 +6,11 @@ import (
 	"testing"
 	"time"
 
+	"connectrpc.com/connect/v2/connecthttp"
+
 	"github.com/sando-dev/sando/emulator"
+	proxyv1 "github.com/sando-dev/sando/gen/sando/proxy/v1"
+	"github.com/sando-dev/sando/kit/rpcerr"
 )
 
 // TestProvidersWaitIsKept: what the provider asks a read to wait is waited for
@@ -64,6 +68,12 @@ func TestS12RetryAfter(t *testing.T) {
 			a := b.do(request{path: "/proxy/roles", header: map[string]string{"Sando-Max-Wait": "0s"}})
 			if e := b.decode(a); a.status != 429 || e.RetryAfter != want || a.header.Get("Retry-After") != strconv.Itoa(want) {
 				t.Errorf("%d with retry_after %d, Retry-After %q, want %d: %s", a.status, e.RetryAfter, a.header.Get("Retry-After"), want, a.body)
+			}
+			client := b.over(map[string]string{"Sando-Max-Wait": "0s"}, connecthttp.WithGRPC())
+			// What is left of that wait, or the same anew.
+			_, err := client.List(t.Context(), &proxyv1.ListRequest{Resource: "roles"})
+			if e := b.auth.errors.From(err); e.Code != rpcerr.RateLimited || e.RetryAfter <= 0 || e.RetryAfter > time.Duration(want)*time.Second {
+				t.Errorf("by RPC: %v, with a wait of %s, want at most %d s", err, e.RetryAfter, want)
 			}
 		})
 	}
