@@ -1,6 +1,11 @@
 package tool_test
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/sando-dev/sando/catalog"
+	"github.com/sando-dev/sando/services/mcp/internal/tool"
+)
 
 // The arguments of a unified update say what they may become, not what a filter of their name selects, and those that no call can do without
 // are required.
@@ -16,7 +21,15 @@ func TestA3UnifiedUpdates(t *testing.T) {
 		"update_a_unified_app_by_id user_id":           {"Id of the user that the change is about.", true},
 		"list_all_unified_users status":                {"This status: active, inactive or deleted.", false},
 	}
-	for _, tl := range tools(t) {
+	data, err := catalog.Default()
+	if err != nil {
+		t.Fatal(err)
+	}
+	unified, err := tool.FromUnified(data, "torii")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tl := range unified {
 		for _, f := range tl.Operation.GetRequest().GetBody().GetFields() {
 			name := tl.Name + " " + f.GetName()
 			if w, ok := want[name]; ok && w != (argument{f.GetDescription(), f.GetRequired()}) {
