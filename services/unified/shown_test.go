@@ -25,7 +25,7 @@ func provider(_ string, query url.Values, row string) bool {
 	if err := json.Unmarshal([]byte(row), &fields); err != nil {
 		return false
 	}
-	for _, name := range []string{"lifecycleStatus", "isDeletedInIdentitySources", "isExternal", "firstName", "lastName", "status"} {
+	for _, name := range []string{"lifecycleStatus", "isDeletedInIdentitySources", "isExternal", "firstName", "lastName", "status", "name", "category", "isUserRemovedFromApp"} {
 		if query.Has(name) && fmt.Sprint(fields[name]) != query.Get(name) {
 			return false
 		}
