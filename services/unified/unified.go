@@ -86,6 +86,7 @@ func New(ctx context.Context, cfg Config, d Deps) (*Service, error) {
 	if s.store, err = openStore(ctx, cfg.Store); err != nil {
 		return nil, fmt.Errorf("unified: %w", err)
 	}
+	s.store = store.Impatient(s.store)
 	if err := s.build(ctx, cfg, d, ring); err != nil {
 		return nil, errors.Join(fmt.Errorf("unified: %w", err), s.store.Close())
 	}

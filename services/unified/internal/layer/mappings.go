@@ -32,7 +32,7 @@ type Mappings struct {
 	store   store.Store
 	log     *slog.Logger
 	current atomic.Pointer[state]
-	loading sync.Mutex
+	loading chan struct{} // full while changes are taken over
 }
 
 // state is what is in force at a revision.
@@ -59,7 +59,7 @@ type compiled struct {
 
 // New compiles the catalog's mappings of an integration and loads the overrides.
 func New(ctx context.Context, data *catalog.Catalog, integration string, s store.Store, log *slog.Logger) (*Mappings, error) {
-	m := &Mappings{base: make(map[resource.Name]*resource.Resource), store: s, log: log}
+	m := &Mappings{base: make(map[resource.Name]*resource.Resource), store: s, log: log, loading: make(chan struct{}, 1)}
 	for _, u := range data.UnifiedResources(integration) {
 		d := resource.FromCatalog(u)
 		r, err := resource.Compile(d, data)
@@ -91,10 +91,21 @@ func (m *Mappings) Run(ctx context.Context) error {
 	}
 }
 
-// Refresh takes over what has changed in the store.
+// Refresh takes over what has changed in the store. It waits for no longer than one operation of the store may take, however many want it.
 func (m *Mappings) Refresh(ctx context.Context) error {
-	m.loading.Lock()
-	defer m.loading.Unlock()
+	_, err := store.Within(ctx, func(ctx context.Context) (struct{}, error) {
+		select {
+		case m.loading <- struct{}{}:
+			defer func() { <-m.loading }()
+			return struct{}{}, m.load(ctx)
+		case <-ctx.Done():
+			return struct{}{}, ctx.Err()
+		}
+	})
+	return err
+}
+
+func (m *Mappings) load(ctx context.Context) error {
 	old := m.current.Load()
 	revision, err := m.store.Revision(ctx)
 	if err != nil || revision == old.revision {

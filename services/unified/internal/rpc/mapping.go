@@ -180,7 +180,7 @@ func (s Mapping) Rollback(ctx context.Context, req *mappingv1.RollbackRequest) (
 			return nil, rpcerr.Newf(rpcerr.NotFound, "the %s layer has no version %d", req.Layer, req.Number)
 		}
 		if err != nil {
-			return nil, rpcerr.New(rpcerr.Unavailable, "").WithCause(err)
+			return nil, err
 		}
 		v.Body = old.Body
 	}
@@ -194,7 +194,7 @@ func (s Mapping) Rollback(ctx context.Context, req *mappingv1.RollbackRequest) (
 // add checks a version, records it and puts it in force, here at once and on other replicas within a second.
 func (s Mapping) add(ctx context.Context, p place, action, layer, reason string, v store.Version, expected *int32) (*mappingv1.Version, error) {
 	if err := s.Mappings.Refresh(ctx); err != nil {
-		return nil, rpcerr.New(rpcerr.Unavailable, "").WithCause(err)
+		return nil, err
 	}
 	if err := s.Mappings.Check(p.name, p.environment, p.account, layer, v.Body); err != nil {
 		return nil, err
@@ -214,10 +214,7 @@ func (s Mapping) add(ctx context.Context, p place, action, layer, reason string,
 			return rpcerr.Newf(rpcerr.Conflict, "the current version of the %s layer is %d", layer, s.Mappings.Current(v.Scope).Number).
 				WithFix("Read the mapping again and apply the change to that.")
 		}
-		if err != nil {
-			return rpcerr.New(rpcerr.Unavailable, "").WithCause(err)
-		}
-		return nil
+		return err
 	})
 	if err != nil {
 		return nil, err
@@ -261,7 +258,7 @@ func (s Mapping) ListVersions(ctx context.Context, req *mappingv1.ListVersionsRe
 		Environment: p.environment, Account: p.account, Model: req.Model, Resource: req.Resource, Before: before, Limit: limit + 1,
 	})
 	if err != nil {
-		return nil, rpcerr.New(rpcerr.Unavailable, "").WithCause(err)
+		return nil, err
 	}
 	res := &mappingv1.ListVersionsResponse{Limit: int32(limit)}
 	if len(found) > limit {

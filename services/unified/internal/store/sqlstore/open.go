@@ -46,7 +46,7 @@ func OpenSQLite(ctx context.Context, path string) (*DB, error) {
 	if err := bring(ctx, db, goose.DialectSQLite3, "sqlite"); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	return &DB{db}, nil
+	return &DB{db: db}, nil
 }
 
 // CheckSQLite says whether there is a database at path with the schema that this binary needs. It changes nothing.
@@ -67,7 +67,7 @@ const cache = "cache_size(-256)"
 func connectSQLite(path string, pragmas ...string) (*sql.DB, error) {
 	query := url.Values{
 		"_txlock": {"immediate"},
-		"_pragma": append([]string{"busy_timeout(10000)", "synchronous(FULL)", cache}, pragmas...),
+		"_pragma": append([]string{"busy_timeout(2000)", "synchronous(FULL)", cache}, pragmas...),
 	}
 	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+strings.ReplaceAll(query.Encode(), "+", "%20"))
 	if err != nil {
@@ -86,7 +86,7 @@ func OpenPostgres(ctx context.Context, dsn string) (*DB, error) {
 	if err := current(ctx, db, goose.DialectPostgres, "postgres"); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	return &DB{db}, nil
+	return &DB{db: db, remote: true}, nil
 }
 
 // CheckPostgres says whether a database answers and has the schema that this binary needs. It changes nothing.

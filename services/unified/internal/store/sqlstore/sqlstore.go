@@ -8,12 +8,15 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/sando-dev/sando/kit/postgres"
 	"github.com/sando-dev/sando/services/unified/internal/store"
 )
 
 // DB is a store in a SQL database.
 type DB struct {
 	db *sql.DB
+	// remote says that a server has the database, which may go away between a commit and its answer.
+	remote bool
 }
 
 var _ store.Store = (*DB)(nil)
@@ -52,7 +55,10 @@ func (d *DB) Append(ctx context.Context, v store.Version, expected *int32) (stor
 		return v, fmt.Errorf("store: insert: %w", err)
 	}
 	if err := tx.Commit(); err != nil {
-		return v, fmt.Errorf("store: commit: %w", err)
+		if _, refused := postgres.Answered(err); refused || !d.remote {
+			return v, fmt.Errorf("store: commit: %w", err)
+		}
+		return v, fmt.Errorf("%w: commit: %w", store.ErrInDoubt, err)
 	}
 	return v, nil
 }
