@@ -94,6 +94,9 @@ func plainUpTo(b []byte) int {
 		}
 		rest = rest[blockSize:]
 	}
+	for len(rest) >= 8 && word(rest)&highs == 0 {
+		rest = rest[8:]
+	}
 	for len(rest) > 0 && rest[0] < utf8.RuneSelf {
 		rest = rest[1:]
 	}
