@@ -9,7 +9,7 @@ import (
 
 // The arguments of a unified update say what they may become, not what a filter of their name selects, and those that no call can do without
 // are required.
-func TestA3UnifiedUpdates(t *testing.T) {
+func TestUnifiedUpdatesSayWhatTheyTake(t *testing.T) {
 	type argument struct {
 		description string
 		required    bool
