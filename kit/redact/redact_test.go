@@ -181,6 +181,8 @@ func TestError(t *testing.T) {
 	}
 }
 
+const hexDigits = "0123456789abcdefABCDEF"
+
 // FuzzRedact has a key written in two spellings, one in the other, between other
 // text, and cut.
 func FuzzRedact(f *testing.F) {
@@ -192,8 +194,12 @@ func FuzzRedact(f *testing.F) {
 			len(before)+len(after) > 500 || kittest.Reveals(before+redact.Mark+after, key[:5], 2) {
 			return
 		}
+		out, in := spellings[int(outer)%len(spellings)], spellings[int(inner)%len(spellings)]
+		if (out.Name == "hex, listed" || in.Name == "hex, listed") && (strings.TrimRight(before, hexDigits) != before || strings.TrimLeft(after, hexDigits) != after) {
+			return // a digit that touches a list of pairs makes another list of it
+		}
 		secrets := redact.New(key)
-		body := before + spellings[int(outer)%len(spellings)].Write(spellings[int(inner)%len(spellings)].Write(key)) + after
+		body := before + out.Write(in.Write(key)) + after
 		if clean := secrets.Text(body); kittest.Reveals(clean, key, 2) {
 			t.Errorf("left %q of %q", clean, body)
 		} else if json.Valid([]byte(body)) && !json.Valid([]byte(clean)) {

@@ -33,8 +33,9 @@ func (s Secrets) base64(skip int) decoder {
 	}
 }
 
-// hex undoes hex in all runs of its digits, which a space, a colon or a dash may
-// stand between two by two.
+// hex undoes hex in all runs of its digits, which a space, a comma, a colon or a
+// dash may stand between two by two. A digit that touches such a list at either
+// end makes another list of it, in which the secret is not found.
 func (s Secrets) hex(skip int) decoder {
 	return func(v, decoded *view) bool {
 		next := &stretches{out: decoded, plain: s.plain, least: s.least}

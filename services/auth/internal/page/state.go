@@ -119,6 +119,11 @@ func (p *Page) refuse(w http.ResponseWriter, r *http.Request, session linking.Se
 	case access.CodeAccountNotFound:
 		p.render(w, r, session, http.StatusNotFound, state{Name: "gone", ErrorType: "account_not_found"})
 		return
+	case rpcerr.Unavailable, access.CodeOutcomeUnknown:
+		// Of ours, such as the database, and not of the provider.
+		status = http.StatusServiceUnavailable
+		s.Problem = "The link could not be stored just now. Please try again in a minute."
+		p.log.WarnContext(r.Context(), "link not stored on the link page", "code", string(e.Code))
 	default:
 		status = http.StatusBadGateway
 		s.Problem = label + " could not be asked just now, so nothing was stored. Please try again in a minute."
