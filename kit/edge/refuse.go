@@ -13,7 +13,8 @@ import (
 )
 
 // refusal is what is wrong with a request whoever is to answer it, or nil: a
-// header twice that has one value, or a body where none has a meaning.
+// header twice that has one value, a key that is none, or a body where none has
+// a meaning.
 func (h *handler) refusal(r *http.Request) *rpcerr.Error {
 	if lengthTwice(r) {
 		return rpcerr.New(rpcerr.ValidationFailed, "The length of the request is given twice: one of Content-Length and Transfer-Encoding, once, says where it ends.").
@@ -24,6 +25,12 @@ func (h *handler) refusal(r *http.Request) *rpcerr.Error {
 			return rpcerr.Newf(rpcerr.ValidationFailed, "The header %s is given %d times.", name, len(values)).
 				WithFix("Send the header once.")
 		}
+	}
+	// Without this, whoever computes a key and gets nothing would believe that
+	// its write is safe to repeat.
+	if key, given := r.Header["Idempotency-Key"]; given && key[0] == "" {
+		return rpcerr.New(rpcerr.ValidationFailed, "The header Idempotency-Key is empty.").
+			WithFix("Give each write a key of its own, or leave the header out.")
 	}
 	if (r.Method == http.MethodGet || r.Method == http.MethodHead) && hasBody(r) && !isEmpty(r) {
 		return rpcerr.Newf(rpcerr.ValidationFailed, "A %s request takes no body.", r.Method).
