@@ -133,6 +133,11 @@ func TestD8Edge(t *testing.T) {
 		{"403 as text", replies(403, "text/plain", "error code: 1020"), "UPSTREAM_BAD_RESPONSE", "UPSTREAM_BAD_RESPONSE", 0},
 		{"403 of the provider", replies(403, "application/json", `{"message":"no"}`), "UPSTREAM_FORBIDDEN", "UPSTREAM_FORBIDDEN", 1},
 		{"403 without a body", replies(403, "", ""), "UPSTREAM_FORBIDDEN", "UPSTREAM_FORBIDDEN", 1},
+		{"404", withPage(404, well), "UPSTREAM_BAD_RESPONSE", "UPSTREAM_BAD_RESPONSE", 0},
+		{"404 of the provider", replies(404, "application/json", `{"message":"no"}`), "UPSTREAM_NOT_FOUND", "UPSTREAM_NOT_FOUND", 0},
+		{"413", withPage(413, well), "UPSTREAM_BAD_RESPONSE", "UPSTREAM_BAD_RESPONSE", 0},
+		{"400", withPage(400, well), "UPSTREAM_BAD_RESPONSE", "UPSTREAM_BAD_RESPONSE", 0},
+		{"400 of the provider", replies(400, "application/json", `{"message":"no"}`), "UPSTREAM_REJECTED", "UPSTREAM_REJECTED", 0},
 		{"503", withPage(503, well), "UPSTREAM_ERROR", "OUTCOME_UNKNOWN", 0},
 		{"429", withPage(429, well), "RATE_LIMITED", "RATE_LIMITED", 0},
 	} {

@@ -74,7 +74,7 @@ func TestD7TextOfEveryOperation(t *testing.T) {
 			want += 4 * brokenBytes
 		}
 		for _, status := range []int{http.StatusBadRequest, http.StatusNotFound} {
-			for _, body := range []string{`{"message":"` + broken + `"}`, "<p>" + broken} {
+			for _, body := range []string{`{"message":"` + broken + `"}`, "sorry: " + broken} {
 				provider.to(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 					w.WriteHeader(status)
 					_, _ = w.Write([]byte(body))

@@ -42,7 +42,8 @@ func (a *again) after(ctx context.Context, resp *upstream.Response) (bool, error
 		return false, nil
 	case resp.Status == http.StatusTooManyRequests && a.c.mayOutwait(resp.Header):
 		// The permit has learned it: the next one is given when it is over.
-		return true, resp.Body.Close()
+		_ = resp.Body.Close()
+		return true, nil
 	case resp.Status == http.StatusServiceUnavailable && !a.c.op.Writes:
 		wait, ok := retryafter.Parse(resp.Header, time.Now())
 		if !ok || wait <= 0 || wait > a.c.patience(ctx) {

@@ -29,6 +29,13 @@ func (s *Service) refusal(ctx context.Context, c *call, resp *upstream.Response)
 			return edgePage(p, resp, heard)
 		}
 		s.forbidden(ctx, c, heard)
+	case http.StatusTooManyRequests:
+		// Whose limit it is makes no difference to when to come again.
+	default:
+		// Plain text may be the provider's own words; a page never is.
+		if resp.Status/100 == 4 && foreign(p, resp, heard) && isPage(resp.Header.Get(headerContentType), nil) {
+			return edgePage(p, resp, heard)
+		}
 	}
 	e := newRefusal(p, resp, heard)
 	if e.RetryAfter > 0 {
