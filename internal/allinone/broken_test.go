@@ -352,7 +352,7 @@ func TestS11Twice(t *testing.T) {
 			if row.body != "" {
 				length = fmt.Sprintf("Content-Length: %d\r\n", len(row.body))
 			}
-			res, body := s.exchange(t, row.to.head(s.tokenFor(row.to), "s11")+length+"\r\n"+row.body, true)
+			res, body := s.exchange(t, row.to.head(s.tokenFor(row.to), "s11")+length+"\r\n"+row.body, false)
 			if res == nil || res.StatusCode != 400 && name != "batch" || !strings.Contains(body, row.says) {
 				t.Errorf("answered %v %q", res, body)
 			}

@@ -137,7 +137,7 @@ func addInstruments(found map[string][]string, source *ast.File) {
 		}
 	}
 	for _, name := range counters {
-		for _, suffix := range []string{"", "_total", "_seconds", "_seconds_total", "_ratio"} {
+		for _, suffix := range []string{"", "_total", "_seconds", "_seconds_total", "_bytes_total", "_ratio"} {
 			found[name+suffix] = labels
 		}
 	}

@@ -17,7 +17,7 @@ const gap = 0xFF
 type decoder func(v, next *view) bool
 
 func (s Secrets) decoders() []decoder {
-	d := []decoder{escapes('\\', backslash), escapes('%', percent), escapes('=', quoted), entities, wide, unfolded, spaces, s.hex(0), s.hex(1)}
+	d := []decoder{escapes('\\', backslash), escapes('%', percent), escapes('=', quoted), entities, wide, unfolded, spaces, s.hex(0, false), s.hex(1, false), s.hex(0, true), s.hex(1, true)}
 	for skip := range 4 {
 		d = append(d, s.base64(skip))
 	}

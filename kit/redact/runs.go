@@ -1,5 +1,7 @@
 package redact
 
+import "slices"
+
 // base64 undoes base64 in all runs of its characters, of both alphabets, from
 // the skipped characters of a run on: a run may begin with what is not part of
 // the encoded text. A line break does not end a run.
@@ -34,18 +36,24 @@ func (s Secrets) base64(skip int) decoder {
 }
 
 // hex undoes hex in all runs of its digits, which a space, a comma, a colon or a
-// dash may stand between two by two. A digit that touches such a list at either
-// end makes another list of it, in which the secret is not found.
-func (s Secrets) hex(skip int) decoder {
+// dash may stand between two by two, from the skipped digits of a run on. With
+// alone, it is each row of digits between such marks that is taken for itself:
+// what stands before a mark need not belong to what stands after it. A digit
+// that touches a list of pairs at either end makes another list of it, in which
+// a secret is not found.
+func (s Secrets) hex(skip int, alone bool) decoder {
 	return func(v, decoded *view) bool {
 		next := &stretches{out: decoded, plain: s.plain, least: s.least}
 		for _, run := range runs(v, &digits, s.least*2) {
+			if alone && !marked(v.text[run.from:run.to]) {
+				continue // as without
+			}
 			skipped, first := 0, -1
 			for i := run.from; i < run.to; i++ {
 				d := digits[v.text[i]]
 				switch {
-				case d == within && first < 0:
-				case d == within: // between the digits of a pair
+				case d == within && first < 0 && !alone:
+				case d == within: // between the digits of a pair, or what is taken for itself
 					next.end()
 					first, skipped = -1, 0
 				case skipped < skip:
@@ -63,6 +71,11 @@ func (s Secrets) hex(skip int) decoder {
 		}
 		return next.done(v.open)
 	}
+}
+
+// marked reports whether something stands between the digits of a run.
+func marked(run []byte) bool {
+	return slices.ContainsFunc(run, func(c byte) bool { return digits[c] == within })
 }
 
 // within marks what may stand within a run and does not count.
