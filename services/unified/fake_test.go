@@ -48,6 +48,7 @@ type fakeProxy struct {
 	filter  func(resource string, query url.Values, row string) bool
 	order   bool     // sorts as asked, by texts and numbers
 	quiet   bool     // remembers nothing
+	shifted bool     // says of every page after the first that rows have moved
 	replay  bool     // answers updates as replays of earlier ones
 	calls   []string // method resource?query
 	bodies  []string
@@ -127,6 +128,9 @@ func (f *fakeProxy) List(ctx context.Context, req *proxyv1.ListRequest) (*proxyv
 	}
 	total := int32(len(rows))
 	res.Total = &total
+	if f.shifted && from > 0 {
+		res.Meta = &proxyv1.ListMeta{Shifted: true}
+	}
 	return res, nil
 }
 

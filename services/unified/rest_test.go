@@ -23,6 +23,7 @@ type answer struct {
 	Details    map[string]any
 	Meta       struct {
 		LocalFilters []string `json:"local_filters"`
+		Shifted      bool
 	}
 }
 

@@ -40,8 +40,8 @@ const (
 type ProxyServiceClient interface {
 	// List returns one page of a resource.
 	List(ctx context.Context, in *ListRequest, opts ...grpc.CallOption) (*ListResponse, error)
-	// ListAll streams every page of a resource, resumable by the cursor of the last page received. On REST: `GET /proxy/{resource}` with
-	// `Accept: application/x-ndjson`, one row a line, a `{"page":...}` line after each page, with its `aggregations` and `meta`, and a `{"summary":...}`
+	// ListAll streams every page of a resource, resumable by the cursor of the last page received. On REST: `GET /proxy/{resource}`, or the
+	// route of a custom method that lists, with `Accept: application/x-ndjson`: one row a line, a `{"page":...}` line after each page, with its `aggregations` and `meta`, and a `{"summary":...}`
 	// line at the end.
 	ListAll(ctx context.Context, in *ListAllRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ListAllResponse], error)
 	// Get returns one record.
@@ -201,8 +201,8 @@ func (c *proxyServiceClient) Custom(ctx context.Context, in *CustomRequest, opts
 type ProxyServiceServer interface {
 	// List returns one page of a resource.
 	List(context.Context, *ListRequest) (*ListResponse, error)
-	// ListAll streams every page of a resource, resumable by the cursor of the last page received. On REST: `GET /proxy/{resource}` with
-	// `Accept: application/x-ndjson`, one row a line, a `{"page":...}` line after each page, with its `aggregations` and `meta`, and a `{"summary":...}`
+	// ListAll streams every page of a resource, resumable by the cursor of the last page received. On REST: `GET /proxy/{resource}`, or the
+	// route of a custom method that lists, with `Accept: application/x-ndjson`: one row a line, a `{"page":...}` line after each page, with its `aggregations` and `meta`, and a `{"summary":...}`
 	// line at the end.
 	ListAll(*ListAllRequest, grpc.ServerStreamingServer[ListAllResponse]) error
 	// Get returns one record.

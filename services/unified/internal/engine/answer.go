@@ -48,6 +48,9 @@ func (l *listing) meta(m protoreflect.Message) {
 	if l.selected.sort != "" {
 		m.Set(fields.ByName("sort"), protoreflect.ValueOfString(l.selected.sort))
 	}
+	if l.shifted {
+		m.Set(fields.ByName("shifted"), protoreflect.ValueOfBool(true))
+	}
 }
 
 // single fills the response of a get or an update. Its meta is there only when it has something to say.

@@ -84,6 +84,7 @@ func (l *listing) direct(ctx context.Context, dst []byte) (_ []byte, done bool, 
 	if err := rows.Err(); err != nil {
 		return dst, false, failure(err, "")
 	}
+	l.shifted = page.Shifted
 	l.total, l.written, l.warnings = page.Total, written, l.warnings+runner.Warnings
 	l.at = cursor.Position{Upstream: page.Next, Size: l.at.Size}
 	return dst, true, nil

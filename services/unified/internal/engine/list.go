@@ -27,6 +27,7 @@ type listing struct {
 	mask     *mask // of the answer
 	mapping  plan.Call
 	warnings int
+	shifted  bool // rows came or went since the page before
 	total    *int32
 	at       cursor.Position
 	records  []proto.Message
@@ -170,7 +171,7 @@ func (l *listing) paged(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		l.total = page.Total
+		l.total, l.shifted = page.Total, l.shifted || page.Shifted
 		full, err := l.take(ctx, runner, page)
 		if err != nil || full || l.at.Upstream == "" {
 			return err
@@ -227,6 +228,7 @@ func (l *listing) resume(ctx context.Context, rows [][]byte) (int, error) {
 			return l.at.Count, err
 		}
 	}
+	l.shifted = true
 	for i, row := range rows {
 		if ok, err := same(row); ok || err != nil {
 			return i + 1, err
@@ -280,6 +282,7 @@ func (l *listing) sorted(ctx context.Context) error {
 	from := min(count, len(l.records))
 	// The position holds as long as the last record is there; equal ids elsewhere do not lead back.
 	if from > 0 && idOf(l.records[from-1]) != after {
+		l.shifted = true
 		if i := slices.IndexFunc(l.records, func(m proto.Message) bool { return idOf(m) == after }); i >= 0 {
 			from = i + 1
 		}

@@ -45,6 +45,8 @@ type Page struct {
 	Next string
 	// Total counts all rows that match, where the provider says so.
 	Total *int32
+	// Shifted says that rows came or went since the page before.
+	Shifted bool
 }
 
 // List reads one page.
@@ -65,7 +67,10 @@ func (c *Client) List(ctx context.Context, call Call, limit int, cursor string) 
 	if err != nil {
 		return Page{}, rpcerr.Relay(err)
 	}
-	return Page{Rows: records.ValidText(answer.GetResult().GetJson()), Next: answer.GetNextCursor(), Total: answer.Total}, nil
+	return Page{
+		Rows: records.ValidText(answer.GetResult().GetJson()), Next: answer.GetNextCursor(), Total: answer.Total,
+		Shifted: answer.GetMeta().GetShifted(),
+	}, nil
 }
 
 // Get reads one record.

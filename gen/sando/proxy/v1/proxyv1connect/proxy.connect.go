@@ -127,8 +127,8 @@ var (
 type ProxyServiceClient interface {
 	// List returns one page of a resource.
 	List(context.Context, *v1.ListRequest) (*v1.ListResponse, error)
-	// ListAll streams every page of a resource, resumable by the cursor of the last page received. On REST: `GET /proxy/{resource}` with
-	// `Accept: application/x-ndjson`, one row a line, a `{"page":...}` line after each page, with its `aggregations` and `meta`, and a `{"summary":...}`
+	// ListAll streams every page of a resource, resumable by the cursor of the last page received. On REST: `GET /proxy/{resource}`, or the
+	// route of a custom method that lists, with `Accept: application/x-ndjson`: one row a line, a `{"page":...}` line after each page, with its `aggregations` and `meta`, and a `{"summary":...}`
 	// line at the end.
 	ListAll(context.Context, *v1.ListAllRequest) (ProxyServiceListAllClientStream, error)
 	// Get returns one record.
@@ -229,8 +229,8 @@ func (s ProxyServiceDownloadClientStream) Close() error {
 type ProxyServiceHandler interface {
 	// List returns one page of a resource.
 	List(context.Context, *v1.ListRequest) (*v1.ListResponse, error)
-	// ListAll streams every page of a resource, resumable by the cursor of the last page received. On REST: `GET /proxy/{resource}` with
-	// `Accept: application/x-ndjson`, one row a line, a `{"page":...}` line after each page, with its `aggregations` and `meta`, and a `{"summary":...}`
+	// ListAll streams every page of a resource, resumable by the cursor of the last page received. On REST: `GET /proxy/{resource}`, or the
+	// route of a custom method that lists, with `Accept: application/x-ndjson`: one row a line, a `{"page":...}` line after each page, with its `aggregations` and `meta`, and a `{"summary":...}`
 	// line at the end.
 	ListAll(context.Context, *v1.ListAllRequest, ProxyServiceListAllServerStream) error
 	// Get returns one record.

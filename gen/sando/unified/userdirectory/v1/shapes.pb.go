@@ -222,7 +222,10 @@ type Meta struct {
 	// holds the id and what was written, as far as that alone says what the record shows.
 	ReadBack *bool `protobuf:"varint,6,opt,name=read_back,json=readBack,proto3,oneof" json:"read_back,omitempty"`
 	// What else is worth knowing about the answer, in a sentence or two.
-	Note          *string `protobuf:"bytes,7,opt,name=note,proto3,oneof" json:"note,omitempty"`
+	Note *string `protobuf:"bytes,7,opt,name=note,proto3,oneof" json:"note,omitempty"`
+	// Whether rows came or went in front of this page since the one before it. The list goes on after the last record that was answered, where that can
+	// be found; records may still be missing or come twice.
+	Shifted       *bool `protobuf:"varint,8,opt,name=shifted,proto3,oneof" json:"shifted,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -306,6 +309,13 @@ func (x *Meta) GetNote() string {
 	return ""
 }
 
+func (x *Meta) GetShifted() bool {
+	if x != nil && x.Shifted != nil {
+		return *x.Shifted
+	}
+	return false
+}
+
 var File_sando_unified_userdirectory_v1_shapes_proto protoreflect.FileDescriptor
 
 const file_sando_unified_userdirectory_v1_shapes_proto_rawDesc = "" +
@@ -331,7 +341,7 @@ const file_sando_unified_userdirectory_v1_shapes_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\tH\x00R\x02id\x88\x01\x01\x12\x17\n" +
 	"\x04name\x18\x02 \x01(\tH\x01R\x04name\x88\x01\x01B\x05\n" +
 	"\x03_idB\a\n" +
-	"\x05_name\"\x8e\x02\n" +
+	"\x05_name\"\xb9\x02\n" +
 	"\x04Meta\x12)\n" +
 	"\x10upstream_filters\x18\x01 \x03(\tR\x0fupstreamFilters\x12#\n" +
 	"\rlocal_filters\x18\x02 \x03(\tR\flocalFilters\x12\x17\n" +
@@ -339,12 +349,15 @@ const file_sando_unified_userdirectory_v1_shapes_proto_rawDesc = "" +
 	"\bwarnings\x18\x04 \x01(\x05R\bwarnings\x12\x1b\n" +
 	"\x06fields\x18\x05 \x01(\tH\x01R\x06fields\x88\x01\x01\x12 \n" +
 	"\tread_back\x18\x06 \x01(\bH\x02R\breadBack\x88\x01\x01\x12\x17\n" +
-	"\x04note\x18\a \x01(\tH\x03R\x04note\x88\x01\x01B\a\n" +
+	"\x04note\x18\a \x01(\tH\x03R\x04note\x88\x01\x01\x12\x1d\n" +
+	"\ashifted\x18\b \x01(\bH\x04R\ashifted\x88\x01\x01B\a\n" +
 	"\x05_sortB\t\n" +
 	"\a_fieldsB\f\n" +
 	"\n" +
 	"_read_backB\a\n" +
-	"\x05_noteB\x9b\x02\n" +
+	"\x05_noteB\n" +
+	"\n" +
+	"\b_shiftedB\x9b\x02\n" +
 	"\"com.sando.unified.userdirectory.v1B\vShapesProtoP\x01ZMgithub.com/sando-dev/sando/gen/sando/unified/userdirectory/v1;userdirectoryv1\xa2\x02\x03SUU\xaa\x02\x1eSando.Unified.Userdirectory.V1\xca\x02\x1eSando\\Unified\\Userdirectory\\V1\xe2\x02*Sando\\Unified\\Userdirectory\\V1\\GPBMetadata\xea\x02!Sando::Unified::Userdirectory::V1b\x06proto3"
 
 var (
