@@ -119,11 +119,15 @@ func (p *Page) refuse(w http.ResponseWriter, r *http.Request, session linking.Se
 	case access.CodeAccountNotFound:
 		p.render(w, r, session, http.StatusNotFound, state{Name: "gone", ErrorType: "account_not_found"})
 		return
-	case rpcerr.Unavailable, access.CodeOutcomeUnknown:
-		// Of ours, such as the database, and not of the provider.
+	case rpcerr.Unavailable:
+		// Of ours, such as the database, or of the provider: which, does not help whoever types.
 		status = http.StatusServiceUnavailable
-		s.Problem = "The link could not be stored just now. Please try again in a minute."
-		p.log.WarnContext(r.Context(), "link not stored on the link page", "code", string(e.Code))
+		s.Problem = "The link could not be made just now, so nothing was stored. Please try again in a minute."
+		p.log.WarnContext(r.Context(), "link not made on the link page", "code", string(e.Code))
+	case access.CodeOutcomeUnknown:
+		status = http.StatusServiceUnavailable
+		s.Problem = "Whether the link was stored is not known. Please open it once more before you try again."
+		p.log.WarnContext(r.Context(), "link in doubt on the link page", "code", string(e.Code))
 	default:
 		status = http.StatusBadGateway
 		s.Problem = label + " could not be asked just now, so nothing was stored. Please try again in a minute."
