@@ -293,7 +293,8 @@ func (u *upgrade) checkOutput(t *testing.T) {
 	t.Helper()
 	for name, p := range u.split.processes {
 		for line := range strings.Lines(p.output.String()) {
-			if strings.Contains(line, "panic") || strings.Contains(line, `"level":"ERROR"`) {
+			ours := strings.HasSuffix(name, "-2")
+			if strings.Contains(line, "panic") || strings.Contains(line, `"level":"ERROR"`) && (ours || !brokeOff(line)) {
 				t.Errorf("%s: %s", name, line)
 			}
 			if strings.Contains(line, `"level":"WARN"`) {
@@ -301,4 +302,10 @@ func (u *upgrade) checkOutput(t *testing.T) {
 			}
 		}
 	}
+}
+
+// brokeOff recognises what a service of the version before logs whose append to the audit log meets a connection that an auth closes as it stops. What was to be recorded is kept
+// and recorded by the auth that comes after, or its call is refused and tried again.
+func brokeOff(line string) bool {
+	return strings.Contains(line, `"msg":"audit entries not recorded"`) && strings.Contains(line, "unexpected EOF")
 }
