@@ -71,37 +71,59 @@ func (s Secrets) find(text []byte, cut bool) ([]span, bool) {
 		v.from[i], v.to[i] = int32(i), int32(i+1)
 	}
 	f := &search{Secrets: s, decode: s.decoders(), size: len(text), budget: max(slack, passes*len(text)), seen: map[uint64]bool{}}
-	f.visit(&v, layers)
+	f.through(&v)
 	return merged(f.found), !f.hidden
 }
 
-// visit looks into a view and into what comes of it when one more encoding is
-// undone.
-func (f *search) visit(v *view, deeper int) {
-	if f.hidden || len(v.text) == 0 {
-		return
+// through looks into a view and into what comes of it when up to layers encodings
+// are undone. It goes layer by layer, so that what can be reached in several
+// ways is seen on the shortest, with the most layers left.
+func (f *search) through(v *view) {
+	views := []*view{v}
+	for undone := 0; len(views) > 0; undone++ {
+		var next []*view
+		for _, v := range views {
+			if f.hidden {
+				return
+			}
+			if f.look(v); undone < layers {
+				next = f.undo(v, next)
+			}
+			if undone > 0 { // the first one's text is the caller's
+				f.spare = append(f.spare, v)
+			}
+		}
+		views = next
 	}
-	id := v.digest()
-	if f.seen[id] {
-		return
-	}
-	f.seen[id] = true
-	f.look(v)
-	if deeper == 0 {
-		return
-	}
+}
+
+// undo appends what comes of a view when one encoding is undone, as far as it
+// was not seen before.
+func (f *search) undo(v *view, views []*view) []*view {
 	for _, decode := range f.decode {
 		next := f.blank()
 		next.open, next.halved = v.open, v.halved
-		if decode(v, next) {
-			if f.budget -= len(v.text); f.budget < 0 {
-				f.hidden = true
-				return
-			}
-			f.visit(next, deeper-1)
+		if !decode(v, next) || len(next.text) == 0 || f.known(next) {
+			f.spare = append(f.spare, next)
+			continue
 		}
-		f.spare = append(f.spare, next)
+		if f.budget -= len(v.text); f.budget < 0 {
+			f.hidden = true
+			return nil
+		}
+		views = append(views, next)
 	}
+	return views
+}
+
+// known reports whether a view was seen before, and has seen it.
+func (f *search) known(v *view) bool {
+	id := v.digest()
+	if f.seen[id] {
+		return true
+	}
+	f.seen[id] = true
+	return false
 }
 
 // blank gives a view that says nothing, in memory that was used before.
